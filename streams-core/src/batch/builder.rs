@@ -255,7 +255,7 @@ impl fmt::Debug for BatchMut<'_> {
 }
 
 /// Writes the CRC-32C of a batch whose other fields are complete.
-fn put_checksum(batch: &mut [u8]) {
+pub(super) fn put_checksum(batch: &mut [u8]) {
     let checksum = crc32c::crc32c(&batch[field::ATTRIBUTES..]);
     put(batch, field::CRC, checksum.to_be_bytes());
 }

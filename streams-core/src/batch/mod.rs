@@ -51,6 +51,8 @@ mod compression;
 mod decode;
 mod builder;
 mod partition;
+#[cfg(test)]
+mod tests;
 
 pub use state_stores::Timestamp;
 
