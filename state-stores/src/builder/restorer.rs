@@ -1,0 +1,44 @@
+//! From changelog records to local entries.
+
+use super::{StoreKind, StoreSpec};
+use crate::changelog::ChangelogRestore;
+use crate::error::StoreError;
+use crate::headers::Headers;
+use crate::serde::Presence;
+use crate::time::Timestamp;
+
+/// Puts a record's timestamp before the value where local values carry it (Java's
+/// `RecordConverters`), and the segment before a windowed key.
+pub(super) struct Restorer {
+    spec: StoreSpec,
+}
+
+impl Restorer {
+    pub(super) fn new(spec: &StoreSpec) -> Self {
+        Self { spec: spec.clone() }
+    }
+}
+
+impl ChangelogRestore for Restorer {
+    fn local(
+        &self,
+        key: &[u8],
+        value: Option<&[u8]>,
+        timestamp: Timestamp,
+        _headers: &Headers,
+        out_key: &mut Vec<u8>,
+        out_value: &mut Vec<u8>,
+    ) -> Result<Presence, StoreError> {
+        match self.spec.kind {
+            StoreKind::KeyValue | StoreKind::Session { .. } | StoreKind::Window { .. } => {
+                out_key.extend_from_slice(key);
+            }
+        }
+        let Some(value) = value else { return Ok(Presence::Null) };
+        if self.spec.timestamped {
+            out_value.extend_from_slice(&timestamp.as_millis().to_be_bytes());
+        }
+        out_value.extend_from_slice(value);
+        Ok(Presence::Bytes)
+    }
+}
