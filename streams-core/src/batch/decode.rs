@@ -135,6 +135,11 @@ impl DecodedBatch {
         self.leader_epoch
     }
 
+    /// Its records, decompressed: what keys and values borrow from.
+    pub fn body(&self) -> &Bytes {
+        &self.records
+    }
+
     /// How much memory its records take, in bytes.
     pub fn size(&self) -> usize {
         self.records.len()

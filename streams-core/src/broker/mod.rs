@@ -16,6 +16,8 @@ mod produce;
 mod topology_spec;
 mod membership;
 mod admin;
+mod internal_topics;
+mod assignor;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -27,8 +29,10 @@ pub use {
         Admin, GroupAdmin, GroupDescription, MemberDescription, NewTopic, OffsetSpec,
         TopicDescription,
     },
+    assignor::{AssignableMember, assign_tasks},
     error::{BrokerError, BrokerErrorKind},
     fetch::{FetchOptions, Fetched, FetchedBatches, Fetcher, Isolation},
+    internal_topics::TopicPlan,
     membership::{
         CommitTicket, CommittedOffset, GroupEvent, GroupMetadata, GroupOptions, GroupStatus,
         GroupStatusCode, Membership, OwnedTasks, TaskAssignment,
