@@ -1,0 +1,91 @@
+//! Runs scenarios of the Kafka Streams oracle on the library's own test driver, and compares the
+//! results with those of Java.
+//!
+//! ```text
+//! conformance run FILE.jsonl.. [--stores memory|rocksdb] [--types dynamic|static]
+//! conformance compare EXPECTED RESULTS
+//! ```
+//! `run` prints one result line for each scenario, in the oracle's format; a scenario that needs
+//! what the library does not offer yet gives `{"name": .., "unsupported": "what"}`. `compare`
+//! prints each difference, counts, and exits with 1 if there is a difference. `-` is the standard
+//! input.
+
+mod refusal;
+mod types;
+mod value;
+mod function;
+mod processor;
+mod scenario;
+mod render;
+mod run;
+mod compare;
+
+use crate::{
+    run::{Options, Stores, Types},
+    scenario::{Scenario, read_values},
+};
+use std::{
+    error::Error,
+    io::{Write as _, stdout},
+    process::ExitCode,
+};
+
+const USAGE: &str = "usage: conformance run FILE.. [--stores memory|rocksdb] \
+                     [--types dynamic|static] | compare EXPECTED RESULTS";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match command(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("conformance: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn command(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
+    match arguments {
+        [command, rest @ ..] if command == "run" => run_files(rest),
+        [command, expected, results] if command == "compare" => compare_files(expected, results),
+        _ => Err(USAGE.into()),
+    }
+}
+
+fn run_files(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
+    let mut options = Options::default();
+    let mut files = Vec::new();
+    let mut arguments = arguments.iter().map(String::as_str);
+    while let Some(argument) = arguments.next() {
+        match (argument, if argument.starts_with("--") { arguments.next() } else { None }) {
+            ("--stores", Some("memory")) => options.stores = Some(Stores::Memory),
+            ("--stores", Some("rocksdb")) => options.stores = Some(Stores::RocksDb),
+            ("--types", Some("dynamic")) => options.types = Types::Dynamic,
+            ("--types", Some("static")) => options.types = Types::Static,
+            (file, None) if !file.starts_with("--") => files.push(file),
+            _ => return Err(USAGE.into()),
+        }
+    }
+    if files.is_empty() {
+        return Err(USAGE.into());
+    }
+    let mut out = stdout().lock();
+    for file in files {
+        for value in read_values(file).map_err(|error| format!("{file}: {error}"))? {
+            let result = run::run(&Scenario::from_value(value), options);
+            writeln!(out, "{result}")?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn compare_files(expected: &str, results: &str) -> Result<ExitCode, Box<dyn Error>> {
+    let read = |file: &str| read_values(file).map_err(|error| format!("{file}: {error}"));
+    let comparison = compare::compare(read(expected)?, read(results)?);
+    print!("{}", comparison.report);
+    println!(
+        "{} equal, {} different, {} unsupported",
+        comparison.equal, comparison.different, comparison.unsupported
+    );
+    Ok(if comparison.different == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
