@@ -12,6 +12,8 @@ use crate::key_value::{KeyValueBytes, KeyValueStore, Table, TimestampedKeyValueS
 use crate::serde::{Data, SharedSerde};
 use crate::staged::Staged;
 use crate::store::StateStore;
+use crate::window::{TimestampedWindowStore, WindowBytes, WindowStore, WindowTable};
+use crate::window_schema::WindowSchema;
 use restorer::Restorer;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -326,16 +328,6 @@ fn parts<V>(spec: &StoreSpec, values: SharedSerde<V>, env: StoreEnv) -> Parts<V>
     }
 }
 
-fn table<K: Data, V: Data>(
-    spec: &StoreSpec,
-    keys: SharedSerde<K>,
-    values: SharedSerde<V>,
-    env: StoreEnv,
-) -> Table<K, V> {
-    let Parts { staged, changelog, codec, options, budget } = parts(spec, values, env);
-    Table::new(keys, Core::new(codec, KeyValueBytes::new(staged, changelog), options, &budget))
-}
-
 macro_rules! store_type {
     ($store:ident, $assemble:expr) => {
         impl<K: Data, V: Data> StoreType for $store<K, V> {
@@ -365,8 +357,41 @@ fn key_value<K: Data, V: Data>(
     values: SharedSerde<V>,
     env: StoreEnv,
 ) -> Result<Table<K, V>, StoreError> {
-    Ok(table(spec, keys, values, env))
+    let Parts { staged, changelog, codec, options, budget } = parts(spec, values, env);
+    let bytes = KeyValueBytes::new(staged, changelog);
+    Ok(Table::new(keys, Core::new(codec, bytes, options, &budget)))
+}
+
+fn window<K: Data, V: Data>(
+    spec: &StoreSpec,
+    keys: SharedSerde<K>,
+    values: SharedSerde<V>,
+    env: StoreEnv,
+) -> Result<WindowTable<K, V>, StoreError> {
+    let Some(schema) = window_schema(spec) else {
+        let what = "not the description of a window store".to_owned();
+        return Err(StoreError::InvalidConfig { store: spec.name.to_string(), what });
+    };
+    let size = match spec.kind {
+        StoreKind::Window { window_size_ms, .. } => window_size_ms,
+        _ => i64::MAX,
+    };
+    let Parts { staged, changelog, codec, options, budget } = parts(spec, values, env);
+    let bytes = WindowBytes::new(schema, staged, changelog);
+    Ok(WindowTable::new(keys, Core::new(codec, bytes, options, &budget), size))
+}
+
+/// How the keys of a window store lie.
+fn window_schema(spec: &StoreSpec) -> Option<WindowSchema> {
+    match spec.kind {
+        StoreKind::Window { retention_ms, retain_duplicates, .. } => {
+            Some(WindowSchema::new(spec.persistent, retention_ms, retain_duplicates))
+        }
+        _ => None,
+    }
 }
 
 store_type!(KeyValueStore, key_value);
+store_type!(WindowStore, window);
+store_type!(TimestampedWindowStore, window);
 store_type!(TimestampedKeyValueStore, key_value);

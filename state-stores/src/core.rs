@@ -5,7 +5,7 @@ use crate::backend::{Order, WriteBatch};
 use crate::cache::{CacheBudget, Entry, Old, RecordCache};
 use crate::error::{SerdeError, StoreError};
 use crate::headers::Headers;
-use crate::merge::{Either, merge_page};
+use crate::merge::{Either, Step, merge_page};
 use crate::serde::{Payload, Presence, SerdeContext, SharedSerde};
 use crate::staged::{Found, ScanRange, Staged};
 use crate::store::{Change, Update, UpdateError};
@@ -481,64 +481,65 @@ impl<V: Clone + 'static, B: ByteStore> Core<V, B> {
         self.poisoned = false;
     }
 
-    /// Appends to `out` the next rows of `range`, about `limit`, and moves the near end of
-    /// `range` behind them. `true` says that `range` has no more.
+    /// Appends to `out` the next rows of `range`, at most `limit`, whose keys `judge` takes, and
+    /// moves the near end of `range` behind the last key looked at. `true` says that `range` has
+    /// no more.
     pub(crate) fn page(
         &mut self,
         range: &mut ScanRange,
-        order: Order,
-        limit: usize,
+        (order, limit): (Order, usize),
+        judge: impl FnMut(&[u8]) -> Step,
         out: &mut Vec<Row<V>>,
     ) -> Result<bool, StoreError> {
         self.check()?;
         let mut rows = std::mem::take(&mut self.rows);
         rows.clear();
-        let mut rest = range.clone();
-        let exhausted = self.bytes.staged().page(&mut rest, order, limit, &mut rows)?;
-        let result = self.read_page(range, (order, limit), exhausted, &mut rows, out);
-        if let Ok((Some(last), _)) = &result {
-            range.advance(order, last);
-        }
+        let all_seen = self.bytes.staged().page(&mut range.clone(), order, limit, &mut rows)?;
+        let read = self.read_page(range, (order, limit, all_seen), judge, &mut rows, out);
         self.rows = rows;
-        result.map(|(_, exhausted)| exhausted)
+        let (last, exhausted) = read?;
+        if let Some(last) = last {
+            range.advance(order, &last);
+        }
+        Ok(exhausted)
     }
 
     fn read_page(
         &mut self,
         range: &ScanRange,
-        (order, limit): (Order, usize),
-        all_seen: bool,
+        (order, limit, all_seen): (Order, usize, bool),
+        mut judge: impl FnMut(&[u8]) -> Step,
         rows: &mut Vec<(Bytes, Bytes)>,
         out: &mut Vec<Row<V>>,
     ) -> Result<(Option<Bytes>, bool), StoreError> {
         let (codec, headers) = (&self.codec, &self.stamp.headers);
-        let read = |key: Bytes, bytes: &Bytes| -> Result<Row<V>, StoreError> {
-            let (value, timestamp) = codec.read(Payload::from(bytes), headers)?;
-            Ok(Row { key, value, timestamp })
+        let mut failed = None;
+        let mut emit = |entry: Either<'_, Bytes, &Entry<V>>| {
+            let step = match &entry {
+                Either::Below(key, _) => judge(key),
+                Either::Above(key, _) => judge(key),
+            };
+            if matches!(step, Step::Take) {
+                match row(codec, headers, entry) {
+                    Ok(row) => out.extend(row),
+                    Err(error) => {
+                        failed = Some(error);
+                        return Step::Stop;
+                    }
+                }
+            }
+            step
         };
         let dirty = self.cache.as_mut().filter(|cache| cache.has_dirty());
-        let Some(cache) = dirty else {
-            let last = rows.last().map(|(key, _)| key.clone());
-            for (key, bytes) in rows.drain(..) {
-                out.push(read(key, &bytes)?);
+        let rows = rows.drain(..);
+        let seen = match dirty {
+            Some(cache) => {
+                let above = cache.scan_dirty(range.as_key_range(), order);
+                let above = above.map(|(key, entry)| (key, entry.value.as_ref().map(|_| entry)));
+                merge_page(rows, all_seen, above, (order, limit), &mut emit)
             }
-            return Ok((last, all_seen));
+            None => merge_page(rows, all_seen, std::iter::empty(), (order, limit), &mut emit),
         };
-        let above = cache.scan_dirty(range.as_key_range(), order);
-        let above = above.map(|(key, entry)| (key, entry.value.as_ref().map(|_| entry)));
-        let mut failed = None;
-        let seen = merge_page(rows.drain(..), all_seen, above, (order, limit), |key, value| {
-            let row = match value {
-                Either::Below(bytes) => read(key, &bytes),
-                Either::Above(entry) => cached_row(key, entry)
-                    .ok_or(StoreError::Closed { store: codec.store.to_string() }),
-            };
-            match row {
-                Ok(row) => out.push(row),
-                Err(error) => failed = Some(error),
-            }
-            true
-        });
         match failed {
             Some(error) => Err(error),
             None => Ok(seen),
@@ -550,8 +551,21 @@ impl<V: Clone + 'static, B: ByteStore> Core<V, B> {
     }
 }
 
-fn cached_row<V: Clone>(key: Bytes, entry: &Entry<V>) -> Option<Row<V>> {
-    Some(Row { key, value: entry.value.clone()?, timestamp: entry.timestamp })
+fn row<V: Clone + 'static>(
+    codec: &ValueCodec<V>,
+    headers: &Headers,
+    entry: Either<'_, Bytes, &Entry<V>>,
+) -> Result<Option<Row<V>>, StoreError> {
+    match entry {
+        Either::Below(key, bytes) => {
+            let (value, timestamp) = codec.read(Payload::from(&bytes), headers)?;
+            Ok(Some(Row { key, value, timestamp }))
+        }
+        Either::Above(key, entry) => Ok(entry.value.clone().map(|value| {
+            let key = Bytes::copy_from_slice(key);
+            Row { key, value, timestamp: entry.timestamp }
+        })),
+    }
 }
 
 fn flushed_before<V>(before: Option<V>, send_old_values: bool) -> Old<V> {

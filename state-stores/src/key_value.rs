@@ -7,6 +7,7 @@ use crate::backend::{Order, WriteBatch};
 use crate::changelog::Changelog;
 use crate::core::{ByteStore, Core, Row};
 use crate::error::{SerdeError, StoreError};
+use crate::merge::Step;
 use crate::scan::Scan;
 use crate::serde::{Data, Payload, Presence, SerdeContext, SharedSerde};
 use crate::staged::{Found, ScanRange, Staged};
@@ -144,7 +145,8 @@ impl<K: Data, V: Data> Table<K, V> {
         entry: impl Fn(V, Timestamp) -> W,
     ) -> Result<(), StoreError> {
         let mut rows: Vec<Row<V>> = Vec::new();
-        scan.exhausted = self.core.page(&mut scan.range, scan.order, scan.page, &mut rows)?;
+        scan.exhausted =
+            self.core.page(&mut scan.range, (scan.order, scan.page), |_| Step::Take, &mut rows)?;
         for row in rows {
             let key = decode_key(&self.keys, &self.core, Payload::from(&row.key))?;
             scan.rows.push_back((key, entry(row.value, row.timestamp)));

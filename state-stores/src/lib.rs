@@ -44,6 +44,7 @@ mod core;
 mod scan;
 mod key_value;
 mod window_schema;
+mod window;
 mod builder;
 
 #[cfg(feature = "bincode")]
@@ -66,4 +67,5 @@ pub use {
     staged::{Found, ScanRange, Staged},
     store::{Change, Flushed, StateStore, Update, UpdateError, ValueAndTimestamp},
     time::{Timestamp, TimestampOutOfRange, Window, Windowed},
+    window::{TimestampedWindowStore, WindowStore},
 };

@@ -4,17 +4,27 @@ use crate::backend::Order;
 use bytes::Bytes;
 use std::cmp::Ordering;
 
-/// The layer a value came from.
-pub(crate) enum Either<B, A> {
+/// An entry, by the layer it came from.
+pub(crate) enum Either<'a, B, A> {
     /// The layer below.
-    Below(B),
+    Below(Bytes, B),
     /// The writes above.
-    Above(A),
+    Above(&'a [u8], A),
+}
+
+/// What became of an entry.
+pub(crate) enum Step {
+    /// It counts as one of the page.
+    Take,
+    /// It is passed over.
+    Skip,
+    /// The page ends with it.
+    Stop,
 }
 
 /// Passes to `emit` what both layers hold, in order, what is above hiding what is below, until
-/// `limit` entries were taken (`emit` returns whether it took one). `all_seen` says that the
-/// layer below has nothing behind its last entry here; else the page ends with that entry.
+/// `limit` entries were taken. `all_seen` says that the layer below has nothing behind its last
+/// entry here; else the page ends with that entry.
 ///
 /// Returns the last key looked at, and whether there is nothing behind it.
 pub(crate) fn merge_page<'a, B, A>(
@@ -22,14 +32,15 @@ pub(crate) fn merge_page<'a, B, A>(
     all_seen: bool,
     above: impl Iterator<Item = (&'a [u8], Option<A>)>,
     (order, limit): (Order, usize),
-    mut emit: impl FnMut(Bytes, Either<B, A>) -> bool,
+    mut emit: impl FnMut(Either<'a, B, A>) -> Step,
 ) -> (Option<Bytes>, bool) {
     let (mut below, mut above) = (below.peekable(), above.peekable());
-    let (mut last, mut taken) = (None, 0);
+    let mut last = Last::Nothing;
+    let mut taken = 0;
     while taken < limit {
         let first = match (below.peek(), above.peek()) {
-            (None, _) if !all_seen => return (last, false),
-            (None, None) => return (last, true),
+            (None, _) if !all_seen => return (last.key(), false),
+            (None, None) => return (last.key(), true),
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
             (Some((low, _)), Some((high, _))) => match order {
@@ -37,21 +48,42 @@ pub(crate) fn merge_page<'a, B, A>(
                 Order::Backward => (**high).cmp(low),
             },
         };
-        let hidden = if first.is_le() { below.next() } else { None };
-        match hidden {
-            Some((key, value)) if first.is_lt() => {
-                last = Some(key.clone());
-                taken += usize::from(emit(key, Either::Below(value)));
+        let lower = if first.is_le() { below.next() } else { None };
+        let step = match (first, lower) {
+            (Ordering::Less, Some((key, value))) => {
+                last = Last::Below(key.clone());
+                emit(Either::Below(key, value))
             }
-            _ => {
-                let Some((key, written)) = above.next() else { continue };
-                let key = Bytes::copy_from_slice(key);
-                last = Some(key.clone());
-                if let Some(value) = written {
-                    taken += usize::from(emit(key, Either::Above(value)));
+            _ => match above.next() {
+                Some((key, written)) => {
+                    last = Last::Above(key);
+                    written.map_or(Step::Skip, |value| emit(Either::Above(key, value)))
                 }
-            }
+                None => Step::Skip,
+            },
+        };
+        match step {
+            Step::Take => taken += 1,
+            Step::Skip => {}
+            Step::Stop => break,
         }
     }
-    (last, false)
+    (last.key(), false)
+}
+
+/// Copied only at the end of a page.
+enum Last<'a> {
+    Nothing,
+    Below(Bytes),
+    Above(&'a [u8]),
+}
+
+impl Last<'_> {
+    fn key(self) -> Option<Bytes> {
+        match self {
+            Self::Nothing => None,
+            Self::Below(key) => Some(key),
+            Self::Above(key) => Some(Bytes::copy_from_slice(key)),
+        }
+    }
 }

@@ -5,7 +5,7 @@ mod runs;
 
 use crate::backend::{Backend, KeyRange, Order, StoreId, WriteBatch};
 use crate::error::StoreError;
-use crate::merge::{Either, merge_page};
+use crate::merge::{Either, Step, merge_page};
 use crate::serde::Payload;
 use bytes::Bytes;
 use overlay::Overlay;
@@ -91,6 +91,7 @@ impl Staged {
     /// Removes the keys from `from` up to and without `to`.
     pub fn delete_range(&mut self, from: &[u8], to: &[u8]) {
         self.overlay.forget_range(from, to);
+        self.removed.retain(|(lower, upper)| **lower < *from || **upper > *to);
         self.removed.push((from.to_vec(), to.to_vec()));
     }
 
@@ -139,23 +140,17 @@ impl Staged {
         let all_seen = below.len() < limit;
         let above = self.overlay.scan(range.as_key_range(), order);
         let removed = &self.removed;
-        let (last, exhausted) = merge_page(
-            below.drain(..),
-            all_seen,
-            above,
-            (order, limit),
-            |key, value| match value {
-                Either::Below(_) if is_removed(removed, &key) => false,
-                Either::Below(value) => {
-                    out.push((key, value));
-                    true
+        let rows = below.drain(..);
+        let (last, exhausted) = merge_page(rows, all_seen, above, (order, limit), |entry| {
+            match entry {
+                Either::Below(key, _) if is_removed(removed, &key) => return Step::Skip,
+                Either::Below(key, value) => out.push((key, value)),
+                Either::Above(key, value) => {
+                    out.push((Bytes::copy_from_slice(key), Bytes::copy_from_slice(value)));
                 }
-                Either::Above(value) => {
-                    out.push((key, Bytes::copy_from_slice(value)));
-                    true
-                }
-            },
-        );
+            }
+            Step::Take
+        });
         if let Some(last) = last {
             range.advance(order, &last);
         }

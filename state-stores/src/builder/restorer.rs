@@ -1,6 +1,6 @@
 //! From changelog records to local entries.
 
-use super::{StoreKind, StoreSpec};
+use super::{StoreSpec, window_schema};
 use crate::changelog::ChangelogRestore;
 use crate::error::StoreError;
 use crate::headers::Headers;
@@ -29,9 +29,13 @@ impl ChangelogRestore for Restorer {
         out_key: &mut Vec<u8>,
         out_value: &mut Vec<u8>,
     ) -> Result<Presence, StoreError> {
-        match self.spec.kind {
-            StoreKind::KeyValue | StoreKind::Session { .. } | StoreKind::Window { .. } => {
-                out_key.extend_from_slice(key);
+        match window_schema(&self.spec) {
+            None => out_key.extend_from_slice(key),
+            Some(schema) => {
+                if !schema.from_changelog(key, out_key) {
+                    let what = format!("the changelog of store {}", self.spec.name);
+                    return Err(StoreError::Corrupted { what });
+                }
             }
         }
         let Some(value) = value else { return Ok(Presence::Null) };
