@@ -1,0 +1,282 @@
+//! The buffered records of one partition; only the head is deserialized.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use state_stores::{Headers, Timestamp};
+
+use crate::{
+    batch::{DecodeOptions, DecodedBatch, RecordBatch, RecordPosition},
+    broker::{CommittedOffset, TopicPartition},
+    error::{ErrorKind, Outcome, StreamsError},
+    handlers::{Decision, ErrorContext},
+    processor::{LoadError, SourceQueue, TaskState},
+};
+
+use super::offset_metadata;
+
+/// What stands at the head of a queue.
+struct Head {
+    /// [`Timestamp::NONE`] if only skipped records are left: the head then only moves the offset.
+    timestamp: Timestamp,
+    offset: i64,
+    leader_epoch: Option<i32>,
+    headers: Headers,
+    bytes: usize,
+    skipped: bool,
+}
+
+/// One partition of a task: fetched batches in, records out in offset order.
+pub(super) struct PartitionQueue {
+    pub(super) partition: TopicPartition,
+    source_node: Arc<str>,
+    source: Box<dyn SourceQueue>,
+    waiting: VecDeque<RecordBatch>,
+    open: Option<(DecodedBatch, RecordPosition)>,
+    head: Option<Head>,
+    /// Records in `waiting` and `open`, not counting the head.
+    buffered: usize,
+    buffered_bytes: usize,
+    partition_time: Timestamp,
+    /// Records below were processed before: the first fetched batch may begin with some.
+    first_offset: i64,
+    /// Where the task goes on, once anything was taken.
+    next: Option<(i64, Option<i32>)>,
+    /// Whether records were taken since offsets were last collected.
+    consumed: bool,
+    /// Records on the broker that are not fetched yet, as of the last fetch.
+    pub(super) lag: Option<i64>,
+}
+
+impl PartitionQueue {
+    pub(super) fn new(
+        partition: TopicPartition,
+        source_node: Arc<str>,
+        source: Box<dyn SourceQueue>,
+    ) -> Self {
+        Self {
+            partition,
+            source_node,
+            source,
+            waiting: VecDeque::new(),
+            open: None,
+            head: None,
+            buffered: 0,
+            buffered_bytes: 0,
+            partition_time: Timestamp::NONE,
+            first_offset: 0,
+            next: None,
+            consumed: false,
+            lag: None,
+        }
+    }
+
+    /// Continues where the group left off.
+    pub(super) fn resume(&mut self, offset: i64, metadata: &str) {
+        self.first_offset = offset;
+        self.partition_time = offset_metadata::decode(metadata);
+    }
+
+    pub(super) fn partition_time(&self) -> Timestamp {
+        self.partition_time
+    }
+
+    /// Records buffered, the head included.
+    pub(super) fn len(&self) -> usize {
+        self.buffered + usize::from(self.head.is_some())
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.buffered_bytes
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.head.is_none()
+    }
+
+    pub(super) fn head_timestamp(&self) -> Option<Timestamp> {
+        self.head.as_ref().map(|head| head.timestamp)
+    }
+
+    /// Appends fetched batches; loads a head if there was none.
+    pub(super) fn push(
+        &mut self,
+        batch: RecordBatch,
+        task: &mut TaskState,
+    ) -> Result<(), StreamsError> {
+        self.buffered += usize::try_from(batch.record_count()).unwrap_or(0);
+        self.buffered_bytes += batch.size();
+        self.waiting.push_back(batch);
+        if self.head.is_none() { self.load_head(task) } else { Ok(()) }
+    }
+
+    /// Takes the head: sets the record context of `task` to it and loads the next one.
+    /// `None` if the head was a skipped record.
+    pub(super) fn take(
+        &mut self,
+        slot: u16,
+        task: &mut TaskState,
+    ) -> Result<Option<Timestamp>, StreamsError> {
+        let Some(head) = self.head.take() else { return Ok(None) };
+        self.partition_time = self.partition_time.max(head.timestamp);
+        self.next = Some((head.offset + 1, head.leader_epoch));
+        self.consumed = true;
+        task.counters.bytes_consumed += head.bytes as u64;
+        self.source.take();
+        self.load_head(task)?;
+        if head.skipped {
+            return Ok(None);
+        }
+        let context = &mut task.context;
+        context.slot = Some(slot);
+        context.offset = head.offset;
+        context.leader_epoch = head.leader_epoch;
+        context.timestamp = head.timestamp;
+        context.headers = head.headers;
+        Ok(Some(head.timestamp))
+    }
+
+    /// Hands the record taken last to the chain.
+    pub(super) fn process(&mut self, task: &mut TaskState) -> Outcome {
+        self.source.process(task)
+    }
+
+    /// Where the task would go on, if anything was consumed since the last call; `all` asks for it
+    /// in any case.
+    pub(super) fn committable(&mut self, all: bool) -> Option<CommittedOffset> {
+        if !std::mem::take(&mut self.consumed) && !all {
+            return None;
+        }
+        let (offset, leader_epoch) = match &self.head {
+            // Skipped records before the head need not be read again.
+            Some(head) if self.next.is_some() => (head.offset, head.leader_epoch),
+            _ => self.next?,
+        };
+        let metadata = offset_metadata::encode(self.partition_time);
+        Some(CommittedOffset { offset, leader_epoch, metadata })
+    }
+
+    /// Loads the next record that can be deserialized and has a timestamp. If none of the buffered
+    /// ones does, the last of them becomes a head that only moves the offset.
+    fn load_head(&mut self, task: &mut TaskState) -> Result<(), StreamsError> {
+        let mut skipped = None;
+        while self.open_batch()? {
+            let Some((batch, position)) = &self.open else { break };
+            let read = batch.record_at(*position);
+            let Some((record, next)) = read.map_err(|error| self.damaged(error))? else {
+                self.open = None;
+                continue;
+            };
+            self.buffered = self.buffered.saturating_sub(1);
+            if record.offset < self.first_offset {
+                if let Some((_, position)) = &mut self.open {
+                    *position = next;
+                }
+                continue;
+            }
+            let epoch = batch.leader_epoch();
+            let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
+            // A count of 0 is a single byte.
+            let headers = match record.headers {
+                [0] => Ok(Headers::default()),
+                wire => Headers::from_wire(batch.share(wire)),
+            };
+            let mut head = Head {
+                timestamp: Timestamp::NONE,
+                offset: record.offset,
+                leader_epoch: (epoch >= 0).then_some(epoch),
+                headers: Headers::default(),
+                bytes,
+                skipped: true,
+            };
+            let loaded = match headers {
+                Ok(headers) => {
+                    head.headers = headers;
+                    self.source.load(
+                        &record,
+                        batch.body(),
+                        &self.partition,
+                        &head.headers,
+                        self.partition_time,
+                    )
+                }
+                Err(error) => Err(LoadError::Undecodable { part: "header", error }),
+            };
+            let (offset, stamp) = (record.offset, record.timestamp);
+            if let Some((_, position)) = &mut self.open {
+                *position = next;
+            }
+            match loaded {
+                Ok(timestamp) if timestamp >= Timestamp::from_millis(0) => {
+                    self.head = Some(Head { timestamp, skipped: false, ..head });
+                    return Ok(());
+                }
+                Ok(_) => task.counters.dropped += 1,
+                Err(error) => self.refused(error, (offset, stamp, &head.headers), task)?,
+            }
+            skipped = Some(head);
+        }
+        self.head = skipped;
+        Ok(())
+    }
+
+    /// Opens the next waiting batch unless one is open; `false` when all are read.
+    fn open_batch(&mut self) -> Result<bool, StreamsError> {
+        if self.open.is_some() {
+            return Ok(true);
+        }
+        let Some(batch) = self.waiting.pop_front() else {
+            self.buffered = 0;
+            return Ok(false);
+        };
+        self.buffered_bytes = self.buffered_bytes.saturating_sub(batch.size());
+        let decoded =
+            batch.decode(&DecodeOptions::default()).map_err(|error| self.damaged(error))?;
+        let start = decoded.start();
+        self.open = Some((decoded, start));
+        Ok(true)
+    }
+
+    fn damaged(&self, error: crate::batch::BatchError) -> StreamsError {
+        let what = format!("a fetched batch of {} is damaged", self.partition);
+        StreamsError::caused_by(ErrorKind::Deserialization, what, error)
+    }
+
+    /// A record that cannot be read: the handler decides.
+    #[cold]
+    fn refused(
+        &self,
+        error: LoadError,
+        (offset, timestamp, headers): (i64, Timestamp, &Headers),
+        task: &mut TaskState,
+    ) -> Result<(), StreamsError> {
+        let record = format!("the record of {} at offset {offset}", self.partition);
+        let (part, error) = match error {
+            LoadError::Timestamp(error) => {
+                let what = format!("{record} has no valid timestamp");
+                let error = StreamsError::caused_by(ErrorKind::Deserialization, what, error);
+                return Err(error.at_node(&self.source_node).in_task(task.id));
+            }
+            LoadError::Undecodable { part, error } => (part, error),
+        };
+        let context = ErrorContext {
+            topic: &self.partition.topic,
+            partition: self.partition.partition,
+            offset,
+            timestamp,
+            headers,
+            node: &self.source_node,
+            task: task.id,
+        };
+        if task.handlers.deserialization.handle(&context, &error) == Decision::Resume {
+            task.counters.dropped += 1;
+            return Ok(());
+        }
+        let what = format!(
+            "the {part} of {record} cannot be deserialized; \
+             to skip such records, set the deserialization handler to LogAndContinue"
+        );
+        Err(StreamsError::caused_by(ErrorKind::Deserialization, what, error)
+            .at_node(&self.source_node)
+            .in_task(task.id))
+    }
+}
