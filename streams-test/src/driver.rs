@@ -276,6 +276,21 @@ impl TopologyTestDriver {
         Ok(found)
     }
 
+    /// Looks into the store named `name`, whatever its types: calls `look` for each task that has
+    /// it, by sub-topology and partition.
+    pub fn with_store_named<R>(
+        &self,
+        name: &str,
+        mut look: impl FnMut(TaskId, &mut dyn StateStore) -> R,
+    ) -> Vec<R> {
+        let mut found = Vec::new();
+        for task in self.engine.borrow_mut().tasks() {
+            let id = task.id();
+            found.extend(task.store_named(name).map(|store| look(id, store)));
+        }
+        found
+    }
+
     /// Records dropped so far, for whatever reason.
     pub fn dropped_records(&self) -> u64 {
         self.engine.borrow_mut().tasks().map(|task| task.counters().dropped).sum()

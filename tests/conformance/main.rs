@@ -14,6 +14,7 @@ mod refusal;
 mod types;
 mod value;
 mod function;
+mod flow;
 mod processor;
 mod scenario;
 mod render;
@@ -58,8 +59,8 @@ fn run_files(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
     let mut arguments = arguments.iter().map(String::as_str);
     while let Some(argument) = arguments.next() {
         match (argument, if argument.starts_with("--") { arguments.next() } else { None }) {
-            ("--stores", Some("memory")) => options.stores = Some(Stores::Memory),
-            ("--stores", Some("rocksdb")) => options.stores = Some(Stores::RocksDb),
+            ("--stores", Some("memory")) => options.stores = Stores::Memory,
+            ("--stores", Some("rocksdb")) => options.stores = Stores::RocksDb,
             ("--types", Some("dynamic")) => options.types = Types::Dynamic,
             ("--types", Some("static")) => options.types = Types::Static,
             (file, None) if !file.starts_with("--") => files.push(file),

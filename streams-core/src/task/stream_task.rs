@@ -341,6 +341,12 @@ impl StreamTask {
         self.state.stores.get_mut(index)?.as_deref_mut()
     }
 
+    /// The store of that name, for queries and tests.
+    pub fn store_named(&mut self, name: &str) -> Option<&mut dyn StateStore> {
+        let mut stores = self.state.stores.iter_mut().flatten();
+        stores.find(|store| store.name() == name).map(|store| &mut **store)
+    }
+
     /// What it sends through.
     pub fn collector_mut(&mut self) -> &mut dyn RecordCollector {
         &mut *self.state.collector

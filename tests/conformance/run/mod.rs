@@ -1,21 +1,37 @@
 //! Runs one scenario.
 
-use crate::{refusal::Refusal, scenario::Scenario};
-use serde_json::{Value, json};
+mod config;
+mod application;
+mod store;
+mod papi;
+mod describe;
+mod drive;
+mod contents;
+
+use crate::{
+    refusal::Refusal,
+    scenario::{Op, Scenario},
+};
+use application::{Application, Failure};
+use config::Config;
+use serde_json::{Map, Value, json};
+use std::time::Duration;
 
 /// How scenarios are run.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// Overrides the scenario's own kind of stores.
-    pub stores: Option<Stores>,
+    /// Where the state lies physically.
+    pub stores: Stores,
     /// What the topology is typed with.
     pub types: Types,
 }
 
-/// Where DSL operators keep their state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where state lies, whatever the scenario says of its stores: orders and expiry follow the
+/// scenario on either.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Stores {
     /// In memory.
+    #[default]
     Memory,
     /// In RocksDB.
     RocksDb,
@@ -33,17 +49,44 @@ pub enum Types {
 
 /// The result of a scenario, in the oracle's format.
 pub fn run(scenario: &Scenario, options: Options) -> Value {
-    let refused = if options.types == Types::Static {
-        Refusal::unsupported("--types static")
-    } else {
-        Refusal::unsupported("running scenarios")
-    };
-    match refused {
-        Refusal::Unsupported(what) => json!({"name": scenario.name, "unsupported": what}),
-        Refusal::Invalid(what) => json!({
-            "name": scenario.name,
-            "outputs": {}, "internal": {}, "stores": {}, "droppedRecords": 0,
-            "error": {"phase": "scenario", "step": -1, "message": what},
-        }),
+    let mut result = Map::from_iter([("name".to_owned(), Value::from(scenario.name.as_str()))]);
+    match attempt(scenario, options, &mut result) {
+        Ok(()) => Value::Object(result),
+        Err(Failure::Refused(Refusal::Unsupported(what))) => {
+            json!({"name": scenario.name, "unsupported": what})
+        }
+        Err(Failure::Refused(refusal)) => {
+            not_run(scenario, drive::failed("scenario", -1, &refusal))
+        }
+        Err(Failure::Build(error)) => not_run(scenario, drive::failed("build", -1, &error)),
     }
+}
+
+fn attempt(
+    scenario: &Scenario,
+    options: Options,
+    result: &mut Map<String, Value>,
+) -> Result<(), Failure> {
+    if options.types == Types::Static {
+        return Err(Refusal::unsupported("--types static").into());
+    }
+    let config = Config::parse(scenario, options)?;
+    let application = Application::build(scenario, &config)?;
+    Ok(drive::drive(scenario, &config, &application, result)?)
+}
+
+fn not_run(scenario: &Scenario, error: Value) -> Value {
+    json!({
+        "name": scenario.name,
+        "outputs": {}, "internal": {}, "stores": {}, "droppedRecords": 0,
+        "error": error,
+    })
+}
+
+/// A member in milliseconds. Negative ones never come from the scenario language.
+fn millis(op: &Op, name: &str) -> Result<Duration, Refusal> {
+    let number = op.number(name)?;
+    u64::try_from(number)
+        .map(Duration::from_millis)
+        .map_err(|_| Refusal::unsupported(format!("negative {name}")))
 }
