@@ -10,7 +10,11 @@ type Source = Box<dyn Error + Send + Sync>;
 ///
 /// The text never holds the payload: it ends up in logs.
 #[derive(Debug)]
-pub struct SerdeError {
+pub struct SerdeError(Box<SerdeErrorParts>);
+
+/// Boxed, so that the results of serdes, of which every record makes some, stay small.
+#[derive(Debug)]
+struct SerdeErrorParts {
     what: String,
     source: Option<Source>,
 }
@@ -18,13 +22,13 @@ pub struct SerdeError {
 impl SerdeError {
     /// An error that says `what` is wrong, in one lower-case sentence.
     pub fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), source: None }
+        Self(Box::new(SerdeErrorParts { what: what.into(), source: None }))
     }
 
     /// The same with its cause.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Source>) -> Self {
-        self.source = Some(source.into());
+        self.0.source = Some(source.into());
         self
     }
 
@@ -36,13 +40,13 @@ impl SerdeError {
 
 impl fmt::Display for SerdeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)
+        f.write_str(&self.0.what)
     }
 }
 
 impl Error for SerdeError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
+        self.0.source.as_deref().map(|source| source as &(dyn Error + 'static))
     }
 }
 

@@ -14,8 +14,9 @@ use std::fmt;
 /// count varint | { key length varint | key | value length varint (-1: null) | value }*
 /// ```
 /// (varint: zig-zag, as in Kafka's record format.)
+// `None` is none: most records have no headers, and `Bytes` calls through a table even if empty.
 #[derive(Clone, Default)]
-pub struct Headers(Bytes);
+pub struct Headers(Option<Bytes>);
 
 /// One header, borrowed from its [`Headers`].
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,7 +51,7 @@ impl fmt::Debug for Header<'_> {
 impl Headers {
     /// No headers.
     pub const fn new() -> Self {
-        Self(Bytes::new())
+        Self(None)
     }
 
     /// Headers in the wire form, which is checked here once.
@@ -69,17 +70,17 @@ impl Headers {
         if !rest.is_empty() {
             return Err(malformed("bytes after the last one"));
         }
-        Ok(if count == 0 { Self::default() } else { Self(wire) })
+        Ok(if count == 0 { Self::default() } else { Self(Some(wire)) })
     }
 
     /// The wire form: what goes into a record.
     pub fn wire(&self) -> &[u8] {
-        if self.0.is_empty() { &[0] } else { &self.0 }
+        self.0.as_deref().unwrap_or(&[0])
     }
 
     /// The headers in order.
     pub fn iter(&self) -> HeaderIter<'_> {
-        let mut rest = &self.0[..];
+        let mut rest = self.bytes();
         let left = read_length(&mut rest).ok().flatten().unwrap_or(0);
         HeaderIter { rest, left }
     }
@@ -108,12 +109,17 @@ impl Headers {
 
     /// How many headers there are.
     pub fn len(&self) -> usize {
-        read_length(&mut &self.0[..]).ok().flatten().unwrap_or(0)
+        read_length(&mut self.bytes()).ok().flatten().unwrap_or(0)
     }
 
     /// Whether there is none.
+    #[inline]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.is_none()
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.0.as_deref().unwrap_or_default()
     }
 
     /// What Java's record cache charges for them: the names and values.
@@ -190,7 +196,7 @@ fn encode<'a>(count: usize, headers: impl Iterator<Item = Header<'a>>) -> Header
         write_varint(&mut wire, header.value.map_or(-1, |value| value.len() as i64));
         wire.extend_from_slice(header.value.unwrap_or_default());
     }
-    Headers(wire.into())
+    Headers(Some(wire.into()))
 }
 
 fn malformed(what: &str) -> SerdeError {

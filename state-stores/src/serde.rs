@@ -46,6 +46,7 @@ pub struct Payload<'a> {
 
 impl<'a> Payload<'a> {
     /// The part `bytes` of `owner`, whose memory can be shared by [`Payload::to_bytes`].
+    #[inline]
     pub fn shared(owner: &'a Bytes, bytes: &'a [u8]) -> Self {
         let (all, part) = (owner.as_ptr_range(), bytes.as_ptr_range());
         let inside = all.start <= part.start && part.end <= all.end;
@@ -61,6 +62,7 @@ impl<'a> Payload<'a> {
     }
 
     /// The bytes, for as long as the source of the payload lives.
+    #[inline]
     pub fn as_slice(&self) -> &'a [u8] {
         self.bytes
     }
@@ -72,6 +74,7 @@ impl<'a> Payload<'a> {
 }
 
 impl<'a> From<&'a [u8]> for Payload<'a> {
+    #[inline]
     fn from(bytes: &'a [u8]) -> Self {
         Self { bytes, owner: None }
     }
@@ -86,6 +89,7 @@ impl<'a> From<&'a Bytes> for Payload<'a> {
 impl Deref for Payload<'_> {
     type Target = [u8];
 
+    #[inline]
     fn deref(&self) -> &[u8] {
         self.bytes
     }

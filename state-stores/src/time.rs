@@ -17,11 +17,13 @@ impl Timestamp {
     pub const MIN: Self = Self(i64::MIN);
 
     /// The timestamp of `millis` milliseconds since the epoch.
+    #[inline]
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 
     /// Milliseconds since the epoch.
+    #[inline]
     pub const fn as_millis(self) -> i64 {
         self.0
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use state_stores::{Data, Headers, StateStore, Timestamp};
 
 use super::{
-    api::{PunctuationKind, ScheduleId},
+    api::{Nothing, PunctuationKind, ScheduleId},
     chain::Edge,
     state::TaskState,
 };
@@ -48,6 +48,13 @@ impl<'a, K, V> Context<'a, K, V> {
         handle: StoreHandle<S>,
     ) -> Result<&mut S, ProcessorError> {
         self.task.store(handle)
+    }
+
+    /// The same context for code that forwards nothing, whatever this processor forwards: looking
+    /// something up in stores.
+    #[inline]
+    pub fn without_children(&mut self) -> Context<'_, Nothing, Nothing> {
+        Context { node: self.node, children: &[], task: self.task }
     }
 
     /// Calls [`Processor::punctuate`](super::Processor::punctuate) each `interval`, on a grid that

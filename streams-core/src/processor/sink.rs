@@ -2,14 +2,15 @@
 
 use std::{cell::Cell, fmt, rc::Rc, sync::Arc};
 
-use state_stores::{Data, Headers, Presence, SerdeContext, SharedSerde, Timestamp};
+use state_stores::{Data, Headers, Presence, SerdeContext, SerdeError, SharedSerde, Timestamp};
 
 use super::{
     chain::{Made, Node, Port, Wiring},
-    state::{Scratch, TaskState},
+    state::{InProcess, TaskState},
 };
 use crate::{
     error::{ErrorKind, Outcome, StreamsError},
+    metrics::TaskCounters,
     record::RecordMetadata,
 };
 
@@ -149,21 +150,16 @@ struct Sink<K, V> {
 impl<K: Data, V: Data> Node<K, V> for Sink<K, V> {
     fn process(&self, key: K, value: V, task: &mut TaskState) -> Outcome {
         task.node = self.id;
-        let mut scratch = std::mem::take(&mut task.scratch);
-        let outcome = self.send(&key, &value, task, &mut scratch);
-        task.scratch = scratch;
-        outcome.map_err(|error| error.at_node(&self.name).in_task(task.id).into())
+        match self.send(&key, &value, task) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(error.at_node(&self.name).in_task(task.id).into()),
+        }
     }
 }
 
 impl<K: Data, V: Data> Sink<K, V> {
-    fn send(
-        &self,
-        key: &K,
-        value: &V,
-        task: &mut TaskState,
-        scratch: &mut Scratch,
-    ) -> Result<(), StreamsError> {
+    #[inline]
+    fn send(&self, key: &K, value: &V, task: &mut TaskState) -> Result<(), StreamsError> {
         match &self.parts.topic {
             TopicChoice::Fixed(topic) => {
                 let slot = match self.slot.get() {
@@ -171,84 +167,96 @@ impl<K: Data, V: Data> Sink<K, V> {
                     None => task.collector.topic(topic)?,
                 };
                 self.slot.set(Some(slot));
-                self.send_to(topic, slot, (key, value), task, scratch)
+                self.send_to(topic, slot, (key, value), task)
             }
             TopicChoice::PerRecord(choose) => {
                 let topic = choose(key, value, &task.record_context());
                 let slot = task.collector.topic(&topic)?;
-                self.send_to(&topic, slot, (key, value), task, scratch)
+                self.send_to(&topic, slot, (key, value), task)
             }
         }
     }
 
+    #[inline]
     fn send_to(
         &self,
         topic: &str,
         slot: TopicSlot,
         (key, value): (&K, &V),
         task: &mut TaskState,
-        scratch: &mut Scratch,
     ) -> Result<(), StreamsError> {
-        let timestamp = task.context.timestamp;
-        if timestamp < Timestamp::from_millis(0) {
-            return Err(negative_timestamp(topic, timestamp));
+        let TaskState { context, scratch, collector, counters, .. } = task;
+        let InProcess { timestamp, headers, .. } = context;
+        if *timestamp < Timestamp::from_millis(0) {
+            return Err(negative_timestamp(topic, *timestamp));
         }
-        let headers = &task.context.headers;
+        let SinkParts { key: key_serde, value: value_serde, .. } = &self.parts;
         let to = SerdeContext { topic, headers };
-        scratch.key.clear();
-        scratch.value.clear();
-        let key_bytes = self.parts.key.serialize(key, &to, &mut scratch.key);
-        let key_bytes = written(key_bytes, &scratch.key, "key", topic)?;
-        let value_bytes = self.parts.value.serialize(value, &to, &mut scratch.value);
-        let value_bytes = written(value_bytes, &scratch.value, "value", topic)?;
-        let mut record = Outgoing {
+        let key_bytes = encode(key_serde, key, &to, &mut scratch.key, "key")?;
+        let value_bytes = encode(value_serde, value, &to, &mut scratch.value, "value")?;
+        let record = Outgoing {
             topic: slot,
             partition: None,
-            partition_key: key_bytes.map(|bytes| self.parts.key.partition_bytes(bytes)),
+            partition_key: key_bytes.map(|bytes| key_serde.partition_bytes(bytes)),
             key: key_bytes,
             value: value_bytes,
-            timestamp,
+            timestamp: *timestamp,
             headers,
         };
         let Some(partitioner) = &self.parts.partitioner else {
-            return task.collector.send(record);
+            return collector.send(record);
         };
-        let count = task.collector.partition_count(slot);
-        match partitioner.partitions(topic, key, value, count) {
-            Partitions::Default => task.collector.send(record),
-            Partitions::One(partition) => {
+        let count = collector.partition_count(slot);
+        send_by(partitioner.partitions(topic, key, value, count), record, collector, counters)
+    }
+}
+
+fn send_by(
+    chosen: Partitions,
+    mut record: Outgoing<'_>,
+    collector: &mut Box<dyn RecordCollector>,
+    counters: &mut TaskCounters,
+) -> Result<(), StreamsError> {
+    match chosen {
+        Partitions::Default => collector.send(record),
+        Partitions::One(partition) => {
+            record.partition = Some(partition);
+            collector.send(record)
+        }
+        Partitions::Many(partitions) => {
+            if partitions.is_empty() {
+                counters.dropped += 1;
+            }
+            for partition in partitions {
                 record.partition = Some(partition);
-                task.collector.send(record)
+                collector.send(record)?;
             }
-            Partitions::Many(partitions) => {
-                if partitions.is_empty() {
-                    task.counters.dropped += 1;
-                }
-                for partition in partitions {
-                    record.partition = Some(partition);
-                    task.collector.send(record)?;
-                }
-                Ok(())
-            }
+            Ok(())
         }
     }
 }
 
-fn written<'a>(
-    outcome: Result<Presence, state_stores::SerdeError>,
-    bytes: &'a [u8],
+/// Serializes one part of a record over what `out` held before.
+#[inline]
+fn encode<'a, T: 'static>(
+    serde: &SharedSerde<T>,
+    value: &T,
+    to: &SerdeContext<'_>,
+    out: &'a mut Vec<u8>,
     part: &str,
-    topic: &str,
 ) -> Result<Option<&'a [u8]>, StreamsError> {
-    match outcome {
-        Ok(Presence::Bytes) => Ok(Some(bytes)),
+    out.clear();
+    match serde.serialize(value, to, out) {
+        Ok(Presence::Bytes) => Ok(Some(out)),
         Ok(Presence::Null) => Ok(None),
-        Err(error) => Err(StreamsError::caused_by(
-            ErrorKind::Serialization,
-            format!("the {part} of a record for topic {topic} cannot be serialized"),
-            error,
-        )),
+        Err(error) => Err(unserializable(part, to.topic, error)),
     }
+}
+
+#[cold]
+fn unserializable(part: &str, topic: &str, error: SerdeError) -> StreamsError {
+    let what = format!("the {part} of a record for topic {topic} cannot be serialized");
+    StreamsError::caused_by(ErrorKind::Serialization, what, error)
 }
 
 #[cold]

@@ -169,7 +169,8 @@ pub(crate) enum LoadError {
 
 /// The head of one partition's queue, read by one source node.
 pub(crate) trait SourceQueue {
-    /// Deserializes a record into the head and extracts its timestamp.
+    /// Deserializes a record into the head and extracts its timestamp. The head before it stays
+    /// until it is [processed](Self::process): a task loads the next record first.
     fn load(
         &mut self,
         record: &RecordView<'_>,
@@ -179,10 +180,8 @@ pub(crate) trait SourceQueue {
         partition_time: Timestamp,
     ) -> Result<Timestamp, LoadError>;
 
-    /// Takes the head out, so that the next one can be loaded before this one is processed.
-    fn take(&mut self);
-
-    /// Hands on what was taken; the record context of `task` is set to it.
+    /// Hands the oldest record on: the head, or what was the head before the last
+    /// [`load`](Self::load); the record context of `task` is set to it.
     fn process(&mut self, task: &mut TaskState) -> Outcome;
 }
 
@@ -217,14 +216,14 @@ struct Source<K, V> {
 struct Head<K, V> {
     source: Rc<Source<K, V>>,
     record: Option<(K, V)>,
-    taken: Option<(K, V)>,
+    previous: Option<(K, V)>,
 }
 
 struct Entrance<K, V>(Rc<Source<K, V>>);
 
 impl<K: Data, V: Data> Entry for Entrance<K, V> {
     fn queue(&self) -> Box<dyn SourceQueue> {
-        Box::new(Head { source: Rc::clone(&self.0), record: None, taken: None })
+        Box::new(Head { source: Rc::clone(&self.0), record: None, previous: None })
     }
 }
 
@@ -237,6 +236,9 @@ impl<K: Data, V: Data> SourceQueue for Head<K, V> {
         headers: &Headers,
         partition_time: Timestamp,
     ) -> Result<Timestamp, LoadError> {
+        if let Some(record) = self.record.take() {
+            self.previous = Some(record);
+        }
         let parts = &self.source.parts;
         let seen = SerdeContext { topic: &from.topic, headers };
         let key = parts
@@ -258,16 +260,16 @@ impl<K: Data, V: Data> SourceQueue for Head<K, V> {
         };
         let timestamp =
             parts.extractor.extract(&consumed, partition_time).map_err(LoadError::Timestamp)?;
-        self.record = Some((key, value));
+        // A negative timestamp drops the record.
+        if !is_negative(timestamp) {
+            self.record = Some((key, value));
+        }
         Ok(timestamp)
     }
 
-    fn take(&mut self) {
-        self.taken = self.record.take();
-    }
-
     fn process(&mut self, task: &mut TaskState) -> Outcome {
-        let Some((key, value)) = self.taken.take() else { return Ok(()) };
+        let oldest = self.previous.take().or_else(|| self.record.take());
+        let Some((key, value)) = oldest else { return Ok(()) };
         task.node = self.source.id;
         Context::new(self.source.id, &self.source.children, task).pass(key, value)
     }

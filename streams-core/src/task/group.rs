@@ -108,7 +108,9 @@ impl PartitionGroup {
         }
         let TaskIdle::Wait(idle) = self.idle else { return true };
         if self.by_time.len() == self.queues.len() {
-            self.deadlines.clear();
+            if !self.deadlines.is_empty() {
+                self.deadlines.clear();
+            }
             return true;
         }
         for (slot, queue) in (0_u16..).zip(&self.queues) {

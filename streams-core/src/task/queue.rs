@@ -121,7 +121,6 @@ impl PartitionQueue {
         self.next = Some((head.offset + 1, head.leader_epoch));
         self.consumed = true;
         task.counters.bytes_consumed += head.bytes as u64;
-        self.source.take();
         self.load_head(task)?;
         if head.skipped {
             return Ok(None);
