@@ -12,14 +12,13 @@ use streams_core::{
 
 use crate::harness::{Bench, batches};
 
-const RECORDS: usize = 3_000_000;
 const KEYS: usize = 100_000;
 const LARGE_CACHE: usize = 1 << 30;
 const VALUE: &str =
     "the quick brown fox jumps over the lazy dog, and then it does so once more, or two";
 
 /// Name and code of each benchmark.
-const ALL: &[(&str, fn())] = &[
+const ALL: &[(&str, fn(Size))] = &[
     ("stateless", stateless),
     ("count-memory", count_memory),
     ("count-memory-100k", count_memory_100k),
@@ -30,18 +29,35 @@ pub fn names() -> Vec<&'static str> {
     ALL.iter().map(|(name, _)| *name).collect()
 }
 
-/// Runs the named benchmarks, or all.
-pub fn run(wanted: &[String]) {
+/// How many records a round has, and how many rounds are measured after the first.
+#[derive(Clone, Copy)]
+struct Size {
+    records: usize,
+    rounds: usize,
+}
+
+/// Runs the named benchmarks, or all; `short` is for profilers that count instructions.
+pub fn run(arguments: &[String]) {
+    let short = arguments.iter().any(|one| one == "--short");
+    let wanted: Vec<&String> = arguments.iter().filter(|one| *one != "--short").collect();
+    let size = match short {
+        true => Size { records: 200_000, rounds: 1 },
+        false => Size { records: 3_000_000, rounds: 3 },
+    };
     for (name, bench) in ALL {
         if wanted.is_empty() || wanted.iter().any(|one| one == name) {
-            bench();
+            bench(size);
         }
     }
 }
 
-fn report(name: &str, records: usize, mut measure: impl FnMut() -> std::time::Duration) {
+fn report(
+    name: &str,
+    Size { records, rounds }: Size,
+    mut measure: impl FnMut() -> std::time::Duration,
+) {
     measure();
-    let best = (0..3).map(|_| measure()).min().unwrap_or_default();
+    let best = (0..rounds).map(|_| measure()).min().unwrap_or_default();
     let nanos = best.as_nanos() as f64 / records as f64;
     println!("{name:24} {nanos:8.1} ns a record");
 }
@@ -59,14 +75,14 @@ fn lines(count: usize) -> Vec<RecordBatch> {
     })
 }
 
-fn stateless() {
-    let input = batches(RECORDS, |at, k, v| {
+fn stateless(size: Size) {
+    let input = batches(size.records, |at, k, v| {
         key(at, k);
         v.extend_from_slice(&(at as i64).to_be_bytes());
     });
     let topology = stateless_topology();
     let mut bench = Bench::new(&topology, "in", 0, memory(0), false);
-    report("stateless", RECORDS, || bench.run(&input, 1_000_000));
+    report("stateless", size, || bench.run(&input, 1_000_000));
 }
 
 fn stateless_topology() -> Topology {
@@ -100,23 +116,23 @@ fn stateless_topology() -> Topology {
     builder.build().expect("the topology is sound")
 }
 
-fn count_memory() {
-    count("count-memory", 1_000_000, memory(1));
+fn count_memory(size: Size) {
+    count("count-memory", size, 1_000_000, memory(1));
 }
 
-fn count_memory_100k() {
-    count("count-memory-100k", 100_000, memory(1));
+fn count_memory_100k(size: Size) {
+    count("count-memory-100k", size, 100_000, memory(1));
 }
 
 fn memory(stores: usize) -> Arc<dyn Backend> {
     Arc::new(MemoryBackend::new("bench", stores))
 }
 
-fn count(name: &str, commit_every: usize, backend: Arc<dyn Backend>) {
-    let input = lines(RECORDS);
+fn count(name: &str, size: Size, commit_every: usize, backend: Arc<dyn Backend>) {
+    let input = lines(size.records);
     let topology = count_topology();
     let mut bench = Bench::new(&topology, "in", LARGE_CACHE, backend, true);
-    report(name, RECORDS, || bench.run(&input, commit_every));
+    report(name, size, || bench.run(&input, commit_every));
 }
 
 type Counts = TimestampedKeyValueStore<String, i64>;
