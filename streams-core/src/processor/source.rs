@@ -194,7 +194,8 @@ pub(crate) trait Entry {
 pub(crate) struct SourceParts<K, V> {
     pub(crate) key: SharedSerde<K>,
     pub(crate) value: SharedSerde<V>,
-    pub(crate) extractor: Arc<dyn TimestampExtractor<K, V>>,
+    /// `None` is [`FailOnInvalidTimestamp`], without a call.
+    pub(crate) extractor: Option<Arc<dyn TimestampExtractor<K, V>>>,
 }
 
 impl<K, V> Clone for SourceParts<K, V> {
@@ -202,7 +203,7 @@ impl<K, V> Clone for SourceParts<K, V> {
         Self {
             key: Arc::clone(&self.key),
             value: Arc::clone(&self.value),
-            extractor: Arc::clone(&self.extractor),
+            extractor: self.extractor.clone(),
         }
     }
 }
@@ -249,6 +250,10 @@ impl<K: Data, V: Data> SourceQueue for Head<K, V> {
             .value
             .deserialize(record.value.map(|bytes| Payload::shared(body, bytes)), &seen)
             .map_err(|error| LoadError::Undecodable { part: "value", error })?;
+        if let (None, false) = (&parts.extractor, is_negative(record.timestamp)) {
+            self.record = Some((key, value));
+            return Ok(record.timestamp);
+        }
         let consumed = ConsumerRecord {
             topic: &from.topic,
             partition: from.partition,
@@ -258,8 +263,11 @@ impl<K: Data, V: Data> SourceQueue for Head<K, V> {
             value: &value,
             headers,
         };
-        let timestamp =
-            parts.extractor.extract(&consumed, partition_time).map_err(LoadError::Timestamp)?;
+        let timestamp = match &parts.extractor {
+            Some(extractor) => extractor.extract(&consumed, partition_time),
+            None => FailOnInvalidTimestamp.extract(&consumed, partition_time),
+        };
+        let timestamp = timestamp.map_err(LoadError::Timestamp)?;
         // A negative timestamp drops the record.
         if !is_negative(timestamp) {
             self.record = Some((key, value));

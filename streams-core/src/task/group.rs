@@ -26,7 +26,7 @@ pub(crate) enum TaskIdle {
 /// All partitions of one task.
 pub(super) struct PartitionGroup {
     queues: Vec<PartitionQueue>,
-    /// Queues with a head, by its timestamp.
+    /// Queues with a head, by its timestamp; unused where there is only one queue.
     by_time: MinHeap<Timestamp, u16>,
     idle: TaskIdle,
     /// When waiting for an empty partition ends, by slot.
@@ -79,7 +79,9 @@ impl PartitionGroup {
         let queue = &mut self.queues[usize::from(slot)];
         let was_empty = queue.is_empty();
         queue.push(batch, task)?;
-        if let (true, Some(timestamp)) = (was_empty, queue.head_timestamp()) {
+        if let (true, Some(timestamp)) = (was_empty, queue.head_timestamp())
+            && self.queues.len() > 1
+        {
             self.by_time.push(timestamp, slot);
         }
         Ok(())
@@ -91,6 +93,9 @@ impl PartitionGroup {
         &mut self,
         task: &mut TaskState,
     ) -> Result<Option<(u16, Option<Timestamp>)>, StreamsError> {
+        if let [only] = self.queues.as_mut_slice() {
+            return if only.is_empty() { Ok(None) } else { Ok(Some((0, only.take(0, task)?))) };
+        }
         let Some((_, slot)) = self.by_time.pop() else { return Ok(None) };
         let queue = &mut self.queues[usize::from(slot)];
         let taken = queue.take(slot, task);
@@ -103,6 +108,9 @@ impl PartitionGroup {
     /// Whether a record may be taken: not while a partition without buffered records may still
     /// bring an older one (`max.task.idle.ms`).
     pub(super) fn is_ready(&mut self, now: Timestamp) -> bool {
+        if let [only] = self.queues.as_slice() {
+            return !only.is_empty();
+        }
         if self.by_time.is_empty() {
             return false;
         }

@@ -15,14 +15,25 @@ use crate::{
 use super::offset_metadata;
 
 /// What stands at the head of a queue.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum HeadState {
+    /// Nothing is buffered.
+    Empty,
+    /// A record.
+    Record,
+    /// Only skipped records were left: the head moves the offset past them.
+    Skipped,
+}
+
+/// The head without its key and value, which the source keeps.
 struct Head {
-    /// [`Timestamp::NONE`] if only skipped records are left: the head then only moves the offset.
+    state: HeadState,
+    /// [`Timestamp::NONE`] for skipped records.
     timestamp: Timestamp,
     offset: i64,
     leader_epoch: Option<i32>,
     headers: Headers,
     bytes: usize,
-    skipped: bool,
 }
 
 /// One partition of a task: fetched batches in, records out in offset order.
@@ -32,7 +43,7 @@ pub(super) struct PartitionQueue {
     source: Box<dyn SourceQueue>,
     waiting: VecDeque<RecordBatch>,
     open: Option<(DecodedBatch, RecordPosition)>,
-    head: Option<Head>,
+    head: Head,
     /// Records in `waiting` and `open`, not counting the head.
     buffered: usize,
     buffered_bytes: usize,
@@ -59,7 +70,14 @@ impl PartitionQueue {
             source,
             waiting: VecDeque::new(),
             open: None,
-            head: None,
+            head: Head {
+                state: HeadState::Empty,
+                timestamp: Timestamp::NONE,
+                offset: 0,
+                leader_epoch: None,
+                headers: Headers::default(),
+                bytes: 0,
+            },
             buffered: 0,
             buffered_bytes: 0,
             partition_time: Timestamp::NONE,
@@ -82,7 +100,7 @@ impl PartitionQueue {
 
     /// Records buffered, the head included.
     pub(super) fn len(&self) -> usize {
-        self.buffered + usize::from(self.head.is_some())
+        self.buffered + usize::from(!self.is_empty())
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -90,11 +108,11 @@ impl PartitionQueue {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.head.is_none()
+        self.head.state == HeadState::Empty
     }
 
     pub(super) fn head_timestamp(&self) -> Option<Timestamp> {
-        self.head.as_ref().map(|head| head.timestamp)
+        (!self.is_empty()).then_some(self.head.timestamp)
     }
 
     /// Appends fetched batches; loads a head if there was none.
@@ -106,7 +124,7 @@ impl PartitionQueue {
         self.buffered += usize::try_from(batch.record_count()).unwrap_or(0);
         self.buffered_bytes += batch.size();
         self.waiting.push_back(batch);
-        if self.head.is_none() { self.load_head(task) } else { Ok(()) }
+        if self.is_empty() { self.load_head(task) } else { Ok(()) }
     }
 
     /// Takes the head: sets the record context of `task` to it and loads the next one.
@@ -116,22 +134,26 @@ impl PartitionQueue {
         slot: u16,
         task: &mut TaskState,
     ) -> Result<Option<Timestamp>, StreamsError> {
-        let Some(head) = self.head.take() else { return Ok(None) };
-        self.partition_time = self.partition_time.max(head.timestamp);
+        let head = &mut self.head;
+        let state = std::mem::replace(&mut head.state, HeadState::Empty);
+        if state == HeadState::Empty {
+            return Ok(None);
+        }
+        let timestamp = head.timestamp;
+        self.partition_time = self.partition_time.max(timestamp);
         self.next = Some((head.offset + 1, head.leader_epoch));
         self.consumed = true;
         task.counters.bytes_consumed += head.bytes as u64;
-        self.load_head(task)?;
-        if head.skipped {
-            return Ok(None);
+        if state == HeadState::Record {
+            let context = &mut task.context;
+            context.slot = Some(slot);
+            context.offset = head.offset;
+            context.leader_epoch = head.leader_epoch;
+            context.timestamp = timestamp;
+            std::mem::swap(&mut context.headers, &mut head.headers);
         }
-        let context = &mut task.context;
-        context.slot = Some(slot);
-        context.offset = head.offset;
-        context.leader_epoch = head.leader_epoch;
-        context.timestamp = head.timestamp;
-        context.headers = head.headers;
-        Ok(Some(head.timestamp))
+        self.load_head(task)?;
+        Ok((state == HeadState::Record).then_some(timestamp))
     }
 
     /// Hands the record taken last to the chain.
@@ -145,11 +167,10 @@ impl PartitionQueue {
         if !std::mem::take(&mut self.consumed) && !all {
             return None;
         }
-        let (offset, leader_epoch) = match &self.head {
-            // Skipped records before the head need not be read again.
-            Some(head) if self.next.is_some() => (head.offset, head.leader_epoch),
-            _ => self.next?,
-        };
+        let after_last = self.next?;
+        // Skipped records before the head need not be read again.
+        let head = (self.head.offset, self.head.leader_epoch);
+        let (offset, leader_epoch) = if self.is_empty() { after_last } else { head };
         let metadata = offset_metadata::encode(self.partition_time);
         Some(CommittedOffset { offset, leader_epoch, metadata })
     }
@@ -157,64 +178,53 @@ impl PartitionQueue {
     /// Loads the next record that can be deserialized and has a timestamp. If none of the buffered
     /// ones does, the last of them becomes a head that only moves the offset.
     fn load_head(&mut self, task: &mut TaskState) -> Result<(), StreamsError> {
-        let mut skipped = None;
         while self.open_batch()? {
-            let Some((batch, position)) = &self.open else { break };
+            let Some((batch, position)) = &mut self.open else { break };
             let read = batch.record_at(*position);
-            let Some((record, next)) = read.map_err(|error| self.damaged(error))? else {
+            let Some((record, next)) = read.map_err(|error| damaged(&self.partition, error))?
+            else {
                 self.open = None;
                 continue;
             };
+            *position = next;
             self.buffered = self.buffered.saturating_sub(1);
             if record.offset < self.first_offset {
-                if let Some((_, position)) = &mut self.open {
-                    *position = next;
-                }
                 continue;
             }
+            let head = &mut self.head;
             let epoch = batch.leader_epoch();
-            let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
-            // A count of 0 is a single byte.
-            let headers = match record.headers {
+            head.offset = record.offset;
+            head.leader_epoch = (epoch >= 0).then_some(epoch);
+            head.bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
+            let read = match record.headers {
+                // A count of 0 is a single byte.
                 [0] => Ok(Headers::default()),
                 wire => Headers::from_wire(batch.share(wire)),
             };
-            let mut head = Head {
-                timestamp: Timestamp::NONE,
-                offset: record.offset,
-                leader_epoch: (epoch >= 0).then_some(epoch),
-                headers: Headers::default(),
-                bytes,
-                skipped: true,
-            };
-            let loaded = match headers {
+            let loaded = match read {
                 Ok(headers) => {
                     head.headers = headers;
-                    self.source.load(
-                        &record,
-                        batch.body(),
-                        &self.partition,
-                        &head.headers,
-                        self.partition_time,
-                    )
+                    let (source, seen) = (&mut self.source, &head.headers);
+                    let from = &self.partition;
+                    source.load(&record, batch.body(), from, seen, self.partition_time)
                 }
                 Err(error) => Err(LoadError::Undecodable { part: "header", error }),
             };
-            let (offset, stamp) = (record.offset, record.timestamp);
-            if let Some((_, position)) = &mut self.open {
-                *position = next;
-            }
             match loaded {
                 Ok(timestamp) if timestamp >= Timestamp::from_millis(0) => {
-                    self.head = Some(Head { timestamp, skipped: false, ..head });
+                    head.timestamp = timestamp;
+                    head.state = HeadState::Record;
                     return Ok(());
                 }
                 Ok(_) => task.counters.dropped += 1,
-                Err(error) => self.refused(error, (offset, stamp, &head.headers), task)?,
+                Err(error) => {
+                    let timestamp = record.timestamp;
+                    self.refused(error, timestamp, task)?;
+                }
             }
-            skipped = Some(head);
+            self.head.timestamp = Timestamp::NONE;
+            self.head.state = HeadState::Skipped;
         }
-        self.head = skipped;
         Ok(())
     }
 
@@ -228,16 +238,12 @@ impl PartitionQueue {
             return Ok(false);
         };
         self.buffered_bytes = self.buffered_bytes.saturating_sub(batch.size());
-        let decoded =
-            batch.decode(&DecodeOptions::default()).map_err(|error| self.damaged(error))?;
+        let decoded = batch
+            .decode(&DecodeOptions::default())
+            .map_err(|error| damaged(&self.partition, error))?;
         let start = decoded.start();
         self.open = Some((decoded, start));
         Ok(true)
-    }
-
-    fn damaged(&self, error: crate::batch::BatchError) -> StreamsError {
-        let what = format!("a fetched batch of {} is damaged", self.partition);
-        StreamsError::caused_by(ErrorKind::Deserialization, what, error)
     }
 
     /// A record that cannot be read: the handler decides.
@@ -245,9 +251,10 @@ impl PartitionQueue {
     fn refused(
         &self,
         error: LoadError,
-        (offset, timestamp, headers): (i64, Timestamp, &Headers),
+        timestamp: Timestamp,
         task: &mut TaskState,
     ) -> Result<(), StreamsError> {
+        let Head { offset, headers, .. } = &self.head;
         let record = format!("the record of {} at offset {offset}", self.partition);
         let (part, error) = match error {
             LoadError::Timestamp(error) => {
@@ -260,7 +267,7 @@ impl PartitionQueue {
         let context = ErrorContext {
             topic: &self.partition.topic,
             partition: self.partition.partition,
-            offset,
+            offset: *offset,
             timestamp,
             headers,
             node: &self.source_node,
@@ -278,4 +285,9 @@ impl PartitionQueue {
             .at_node(&self.source_node)
             .in_task(task.id))
     }
+}
+
+fn damaged(partition: &TopicPartition, error: crate::batch::BatchError) -> StreamsError {
+    let what = format!("a fetched batch of {partition} is damaged");
+    StreamsError::caused_by(ErrorKind::Deserialization, what, error)
 }

@@ -107,6 +107,19 @@ impl From<&[&str]> for SourceTopics {
     }
 }
 
+impl<const N: usize> From<[&str; N]> for SourceTopics {
+    fn from(topics: [&str; N]) -> Self {
+        Self::from(&topics[..])
+    }
+}
+
+impl SourceTopics {
+    /// Every topic whose whole name matches this regular expression.
+    pub fn pattern(pattern: &str) -> Self {
+        Self::Pattern(pattern.into())
+    }
+}
+
 /// What a sink writes to.
 #[derive(Clone, Debug)]
 pub(crate) enum SinkTopic {

@@ -5,8 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use state_stores::{Data, Serde, SharedSerde, StreamData, serde_of};
 
 use crate::processor::{
-    FailOnInvalidTimestamp, RecordContext, SinkParts, SourceParts, StreamPartitioner,
-    TimestampExtractor, TopicChoice,
+    RecordContext, SinkParts, SourceParts, StreamPartitioner, TimestampExtractor, TopicChoice,
 };
 
 /// Where a source begins when the group has committed no offset.
@@ -31,14 +30,13 @@ pub struct SourceOptions<K, V> {
 impl<K: Data, V: Data> SourceOptions<K, V> {
     /// These serdes, the record's own timestamp, the application's offset reset.
     pub fn with(key: SharedSerde<K>, value: SharedSerde<V>) -> Self {
-        let extractor = Arc::new(FailOnInvalidTimestamp);
-        Self { parts: SourceParts { key, value, extractor }, reset: None }
+        Self { parts: SourceParts { key, value, extractor: None }, reset: None }
     }
 
     /// Another timestamp extractor.
     #[must_use]
     pub fn timestamp_extractor(mut self, extractor: Arc<dyn TimestampExtractor<K, V>>) -> Self {
-        self.parts.extractor = extractor;
+        self.parts.extractor = Some(extractor);
         self
     }
 
