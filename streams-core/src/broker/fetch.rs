@@ -48,10 +48,9 @@ impl Default for FetchOptions {
 pub struct Fetched {
     /// The partition.
     pub partition: TopicPartition,
-    /// Its batches, or why it could not be read. After an error of kind
-    /// [`OffsetOutOfRange`](super::BrokerErrorKind::OffsetOutOfRange) or
-    /// [`UnknownTopic`](super::BrokerErrorKind::UnknownTopic) the partition is no longer assigned:
-    /// the caller assigns it again, with a position that exists.
+    /// Its batches, or why it could not be read. After an error the partition is no longer assigned:
+    /// the caller assigns it again, after
+    /// [`OffsetOutOfRange`](super::BrokerErrorKind::OffsetOutOfRange) with a position that exists.
     pub result: Result<FetchedBatches, BrokerError>,
 }
 

@@ -76,7 +76,7 @@ pub struct OwnedTasks {
 /// The tasks a member is to hold from now on: all of them, not a difference.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TaskAssignment {
-    /// The member's epoch; it grows with each assignment.
+    /// The group's epoch that it belongs to: grows whenever members, topology or topics change.
     pub epoch: i32,
     /// Tasks to process, each with the partitions it reads. An assignment with the same tasks and
     /// more partitions follows when a source topic grew.

@@ -18,6 +18,8 @@ mod membership;
 mod admin;
 mod internal_topics;
 mod assignor;
+#[cfg(feature = "testing")]
+pub mod contract;
 
 use std::fmt::Debug;
 use std::sync::Arc;

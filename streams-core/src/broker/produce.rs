@@ -10,7 +10,7 @@ use super::{BrokerError, TopicPartition};
 /// When the broker acknowledges a batch; `acks`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Acks {
-    /// `acks=0`. A cluster: not at all. The embedded log: when the batch is in its buffer.
+    /// `acks=0`. A cluster: not at all. The embedded log: as `acks=1`.
     None,
     /// `acks=1`. A cluster: when the leader has written it. The embedded log: when the operating
     /// system has it, so that it survives the end of the process.
