@@ -12,6 +12,8 @@ use std::ops::Bound;
 
 pub use batch::{Offset, Write, WriteBatch};
 pub use memory::MemoryBackend;
+#[cfg(feature = "rocksdb")]
+pub use rocks::{ROCKS_FORMAT_VERSION, RocksBackend, RocksMemory};
 
 /// A store of a backend: a dense index from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

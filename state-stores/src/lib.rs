@@ -47,6 +47,8 @@ mod window_schema;
 mod window;
 mod builder;
 
+#[cfg(feature = "rocksdb")]
+pub use backend::{ROCKS_FORMAT_VERSION, RocksBackend, RocksMemory};
 #[cfg(feature = "bincode")]
 pub use serde::{BINCODE_LIMIT, Bincode, BincodeSerde};
 pub use {

@@ -35,6 +35,17 @@ pub enum Write<'a> {
     },
 }
 
+impl Write<'_> {
+    /// The store written to.
+    pub fn store(&self) -> StoreId {
+        match *self {
+            Self::Put { store, .. }
+            | Self::Delete { store, .. }
+            | Self::DeleteRange { store, .. } => store,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Put,

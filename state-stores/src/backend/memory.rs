@@ -81,14 +81,6 @@ impl Content {
             }
         }
     }
-
-    fn store_of(write: &Write<'_>) -> StoreId {
-        match *write {
-            Write::Put { store, .. }
-            | Write::Delete { store, .. }
-            | Write::DeleteRange { store, .. } => store,
-        }
-    }
 }
 
 impl Backend for MemoryBackend {
@@ -121,8 +113,8 @@ impl Backend for MemoryBackend {
         let mut guard = self.write_lock();
         let content = guard.as_mut().ok_or_else(|| self.closed())?;
         let stores = content.stores.len();
-        if let Some(write) = batch.iter().find(|write| Content::store_of(write).0 >= stores) {
-            return Err(self.unknown(Content::store_of(&write)));
+        if let Some(write) = batch.iter().find(|write| write.store().0 >= stores) {
+            return Err(self.unknown(write.store()));
         }
         for write in batch.iter() {
             content.apply(write);

@@ -1,0 +1,40 @@
+//! How RocksDB is set up, and why.
+
+use super::RocksMemory;
+use rocksdb::{BlockBasedOptions, DBCompressionType, Options};
+
+const MEMTABLE_BYTES: usize = 16 * 1024 * 1024;
+const BLOCK_BYTES: usize = 4 * 1024;
+
+/// Of a database.
+pub(super) fn database(memory: &RocksMemory) -> Options {
+    let mut options = Options::default();
+    options.create_if_missing(true);
+    options.create_missing_column_families(true);
+    // What a crash leaves is one point in time over all families.
+    options.set_atomic_flush(true);
+    options.set_write_buffer_manager(&memory.memtables);
+    options.set_max_background_jobs(2);
+    // Small logs: there is a database for each task.
+    options.set_keep_log_file_num(2);
+    options.set_max_log_file_size(1024 * 1024);
+    options.set_stats_dump_period_sec(0);
+    options
+}
+
+/// Of the tables of a family.
+pub(super) fn table(memory: &RocksMemory) -> Options {
+    let mut blocks = BlockBasedOptions::default();
+    blocks.set_block_cache(&memory.cache);
+    blocks.set_cache_index_and_filter_blocks(true);
+    blocks.set_pin_l0_filter_and_index_blocks_in_cache(true);
+    // Point reads prevail: small blocks, and a filter that makes a missing key cheap.
+    blocks.set_block_size(BLOCK_BYTES);
+    blocks.set_bloom_filter(10.0, false);
+    blocks.set_format_version(5);
+    let mut options = Options::default();
+    options.set_block_based_table_factory(&blocks);
+    options.set_write_buffer_size(MEMTABLE_BYTES);
+    options.set_compression_type(DBCompressionType::Lz4);
+    options
+}
