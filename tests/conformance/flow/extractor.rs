@@ -1,10 +1,9 @@
 //! The timestamp extractors of the scenario language.
 
 use crate::{function::parse_long, refusal::Refusal, value::Dyn};
-use std::sync::Arc;
 use streams_core::{
-    ConsumerRecord, FailOnInvalidTimestamp, LogAndSkipOnInvalidTimestamp, TimestampExtractor,
-    UsePartitionTimeOnInvalidTimestamp, stores::Timestamp,
+    ConsumerRecord, FailOnInvalidTimestamp, LogAndSkipOnInvalidTimestamp, ProcessorError,
+    TimestampExtractor, UsePartitionTimeOnInvalidTimestamp, stores::Timestamp,
 };
 
 /// Which extractor a source has.
@@ -34,28 +33,33 @@ impl Extractor {
             _ => Err(Refusal::invalid(format!("unknown extractor {name}"))),
         }
     }
+}
 
-    /// The extractor, for a source of keys of type `K`.
-    pub fn shared<K: 'static>(self) -> Arc<dyn TimestampExtractor<K, Dyn>> {
+impl<K: 'static> TimestampExtractor<K, Dyn> for Extractor {
+    fn extract(
+        &self,
+        record: &ConsumerRecord<'_, K, Dyn>,
+        partition_time: Timestamp,
+    ) -> Result<Timestamp, ProcessorError> {
         match self {
-            Self::Record => Arc::new(FailOnInvalidTimestamp),
-            Self::SkipInvalid => Arc::new(LogAndSkipOnInvalidTimestamp),
-            Self::PartitionTimeOnInvalid => Arc::new(UsePartitionTimeOnInvalidTimestamp),
-            Self::ValuePrefix => Arc::new(value_prefix::<K>),
-            Self::PartitionTime => Arc::new(partition_time::<K>),
+            Self::Record => FailOnInvalidTimestamp.extract(record, partition_time),
+            Self::SkipInvalid => LogAndSkipOnInvalidTimestamp.extract(record, partition_time),
+            Self::PartitionTimeOnInvalid => {
+                UsePartitionTimeOnInvalidTimestamp.extract(record, partition_time)
+            }
+            Self::ValuePrefix => Ok(told_by(record.value).unwrap_or(record.timestamp)),
+            Self::PartitionTime if record.value.is_null() => Ok(partition_time),
+            Self::PartitionTime => Ok(record.timestamp),
         }
     }
 }
 
-fn value_prefix<K>(record: &ConsumerRecord<'_, K, Dyn>, _: Timestamp) -> Timestamp {
-    let told = match record.value {
+/// A number, or the number before the first colon of a text.
+fn told_by(value: &Dyn) -> Option<Timestamp> {
+    match value {
         Dyn::Long(number) => Some(*number),
         Dyn::Text(text) => text.split_once(':').and_then(|(number, _)| parse_long(number)),
         Dyn::Null | Dyn::Windowed(_) => None,
-    };
-    told.map_or(record.timestamp, Timestamp::from_millis)
-}
-
-fn partition_time<K>(record: &ConsumerRecord<'_, K, Dyn>, so_far: Timestamp) -> Timestamp {
-    if record.value.is_null() { so_far } else { record.timestamp }
+    }
+    .map(Timestamp::from_millis)
 }

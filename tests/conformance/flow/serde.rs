@@ -3,7 +3,7 @@
 use crate::{types::Type, value::Dyn};
 use std::sync::Arc;
 use streams_core::stores::{
-    Nullable, Payload, Presence, Serde, SerdeContext, SerdeError, SharedSerde,
+    Nullable, Payload, Presence, Serde, SerdeContext, SerdeError, SharedSerde, StreamData,
 };
 
 /// Reads and writes values of one declared type that is not windowed.
@@ -12,9 +12,26 @@ pub struct DynSerde(Type);
 
 impl DynSerde {
     /// The serde of values of type `ty`.
-    pub fn shared(ty: &Type) -> SharedSerde<Dyn> {
-        Arc::new(Self(ty.clone()))
+    pub fn of(ty: &Type) -> Self {
+        Self(ty.clone())
     }
+
+    /// The serde of values of type `ty`, shared.
+    pub fn shared(ty: &Type) -> SharedSerde<Dyn> {
+        Arc::new(Self::of(ty))
+    }
+}
+
+/// The serde that counts have where a scenario says nothing of one: the only place that asks a
+/// dynamic value for a serde of its own.
+impl Default for DynSerde {
+    fn default() -> Self {
+        Self(Type::Long)
+    }
+}
+
+impl StreamData for Dyn {
+    type Serde = DynSerde;
 }
 
 impl Nullable for Dyn {

@@ -1,6 +1,6 @@
 //! A scenario's topology, built, and what its topics hold.
 
-use super::{config::Config, papi};
+use super::{config::Config, dsl, papi};
 use crate::{
     refusal::Refusal,
     scenario::{Op, Scenario},
@@ -53,7 +53,7 @@ impl Application {
             (true, true) => {
                 Err(Refusal::unsupported("nodes added to a topology that the DSL built").into())
             }
-            (false, _) => Err(Refusal::unsupported("the DSL").into()),
+            (false, _) => dsl::build(&scenario.topology, config),
         }
     }
 }

@@ -4,6 +4,7 @@ mod config;
 mod application;
 mod store;
 mod papi;
+mod dsl;
 mod describe;
 mod drive;
 mod contents;

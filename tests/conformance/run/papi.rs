@@ -102,7 +102,7 @@ impl Build {
         };
         let options: SourceOptions<Dyn, Dyn> =
             SourceOptions::with(DynSerde::shared(&types.0), DynSerde::shared(&types.1))
-                .timestamp_extractor(extractor.shared())
+                .timestamp_extractor(Arc::new(extractor))
                 .offset_reset(offset_reset(op)?);
         self.builder.add_source_with(op.text("name")?, source_topics(op)?, options);
         self.nodes.insert(op.text("name")?.to_owned(), types);
