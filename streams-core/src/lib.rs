@@ -4,6 +4,7 @@
 //! `streams-dsl`) and no socket (brokers implement the traits of [`broker`]).
 
 mod clock;
+mod config;
 mod record;
 mod error;
 mod handlers;
@@ -17,8 +18,17 @@ mod processor;
 mod topology;
 mod task;
 
+mod collector;
+mod state_directory;
+mod restore;
+mod membership;
+mod commit;
+mod logging;
+mod runtime;
+
 pub use {
     clock::{Clock, ManualClock, SystemClock},
+    config::StreamsConfig,
     error::{ErrorKind, Outcome, ProcessorError, Reaction, StreamsError},
     handlers::{
         Decision, DeserializationHandler, ErrorContext, Handlers, LogAndContinue, LogAndFail,
@@ -33,6 +43,8 @@ pub use {
         UsePartitionTimeOnInvalidTimestamp, WallclockTimestampExtractor,
     },
     record::{Record, RecordMetadata},
+    restore::RestoreProgress,
+    runtime::{KafkaStreams, State, StreamsMetrics, ThreadMetrics},
     task::{StreamTask, TaskParts},
     topology::{
         DescribedNode, DescribedSubtopology, InternalTopicConfigs, InternalTopicKind, NodeRole,

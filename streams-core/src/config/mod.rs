@@ -17,6 +17,7 @@ use crate::{
     },
     topology::{InternalTopicConfigs, OffsetReset},
 };
+use value::Value;
 
 /// Makes 128 random bits: process and member ids.
 pub(crate) type RandomIds = Arc<dyn Fn() -> u128 + Send + Sync>;
@@ -323,7 +324,10 @@ impl StreamsConfig {
 
     /// Who decides about records that cannot be read (`deserialization.exception.handler`; fail).
     #[must_use]
-    pub fn deserialization_handler(mut self, handler: impl DeserializationHandler + 'static) -> Self {
+    pub fn deserialization_handler(
+        mut self,
+        handler: impl DeserializationHandler + 'static,
+    ) -> Self {
         self.handlers.deserialization = Arc::new(handler);
         self
     }
@@ -372,7 +376,9 @@ impl StreamsConfig {
         }
         if self.max_task_idle_ms < -1 {
             let ms = self.max_task_idle_ms;
-            return Err(config_error(format!("max.task.idle.ms is {ms}: it has to be at least -1")));
+            return Err(config_error(format!(
+                "max.task.idle.ms is {ms}: it has to be at least -1"
+            )));
         }
         if self.heartbeat_interval_is_too_long() {
             let (heartbeat, session) =

@@ -2,7 +2,10 @@
 
 /// The candidate that takes the fewest insertions, deletions, replacements and swaps of neighbours
 /// to become `word`; the first of equals.
-pub(super) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(super) fn nearest<'a>(
+    word: &str,
+    candidates: impl Iterator<Item = &'a str>,
+) -> Option<&'a str> {
     candidates.min_by_key(|candidate| distance(word.as_bytes(), candidate.as_bytes()))
 }
 
@@ -30,7 +33,8 @@ mod tests {
 
     #[test]
     fn each_kind_of_slip_counts_once() {
-        for (from, to) in [("abc", "abc"), ("", ""), ("ab", "abc"), ("abcd", "abc"), ("axc", "abc")] {
+        for (from, to) in [("abc", "abc"), ("", ""), ("ab", "abc"), ("abcd", "abc"), ("axc", "abc")]
+        {
             assert_eq!(distance(from.as_bytes(), to.as_bytes()), usize::from(from != to));
         }
         assert_eq!(distance(b"comimt", b"commit"), 1);

@@ -68,6 +68,20 @@ impl Topology {
         full_name(&self.parts, topic, application_id)
     }
 
+    /// The reset policy of the source that reads `topic`, named in full, if it has its own.
+    pub(crate) fn reset_of(
+        &self,
+        subtopology: usize,
+        topic: &str,
+        application_id: &str,
+    ) -> Option<super::OffsetReset> {
+        let node = self.source_of(&[subtopology], topic, application_id)?;
+        match &self.parts.nodes[node].kind {
+            NodeKind::Source { reset, .. } => *reset,
+            NodeKind::Processor | NodeKind::Sink { .. } => None,
+        }
+    }
+
     /// The source node that reads `topic`, named in full, in a sub-topology.
     pub(crate) fn source_of(
         &self,
