@@ -359,6 +359,7 @@ impl<V: Clone + 'static, B: ByteStore> Core<V, B> {
             };
         }
         entry.value = value.filter(|value| !self.codec.serde.is_null(value));
+        let timestamp = if entry.value.is_some() { timestamp } else { self.stamp.timestamp };
         self.written(slot, timestamp);
         Ok(())
     }
@@ -390,7 +391,9 @@ impl<V: Clone + 'static, B: ByteStore> Core<V, B> {
         let old = if self.options.send_old_values { before.clone() } else { None };
         let (new, timestamp) = f(before, timestamp).map_err(UpdateError::User)?;
         let new = new.filter(|value| !self.codec.serde.is_null(value));
-        self.write(key, new.as_ref(), timestamp)?;
+        // A deletion is told with the timestamp that `f` chose, and logged as all deletions are.
+        let logged = if new.is_some() { timestamp } else { self.stamp.timestamp };
+        self.write(key, new.as_ref(), logged)?;
         Ok(Update::Change(Change { old, new }, timestamp))
     }
 

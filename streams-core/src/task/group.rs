@@ -11,6 +11,7 @@ use crate::{
     error::StreamsError,
     heap::MinHeap,
     processor::{SourceQueue, TaskState},
+    topology::partition_bucket,
 };
 
 /// `max.task.idle.ms` as Kafka reads it.
@@ -31,6 +32,9 @@ pub(super) struct PartitionGroup {
     idle: TaskIdle,
     /// When waiting for an empty partition ends, by slot.
     deadlines: BTreeMap<u16, Timestamp>,
+    /// The slots in the order in which they are waited for, one after the other: that of Java's
+    /// hash map, since it decides when a record is taken.
+    wait_order: Vec<u16>,
 }
 
 impl PartitionGroup {
@@ -40,12 +44,13 @@ impl PartitionGroup {
     ) -> Self {
         let queues =
             queues.map(|(partition, node, source)| PartitionQueue::new(partition, node, source));
-        Self {
-            queues: queues.collect(),
-            by_time: MinHeap::default(),
-            idle,
-            deadlines: BTreeMap::new(),
-        }
+        let queues: Vec<PartitionQueue> = queues.collect();
+        let mut wait_order: Vec<u16> = (0_u16..).take(queues.len()).collect();
+        wait_order.sort_by_key(|slot| {
+            partition_bucket(&queues[usize::from(*slot)].partition, queues.len())
+        });
+        let (by_time, deadlines) = (MinHeap::default(), BTreeMap::new());
+        Self { queues, by_time, idle, deadlines, wait_order }
     }
 
     pub(super) fn slot_of(&self, partition: &TopicPartition) -> Option<u16> {
@@ -121,17 +126,18 @@ impl PartitionGroup {
             }
             return true;
         }
-        for (slot, queue) in (0_u16..).zip(&self.queues) {
+        for slot in &self.wait_order {
+            let queue = &self.queues[usize::from(*slot)];
             if !queue.is_empty() {
-                self.deadlines.remove(&slot);
+                self.deadlines.remove(slot);
                 continue;
             }
             if queue.lag != Some(0) {
-                self.deadlines.remove(&slot);
+                self.deadlines.remove(slot);
                 return false;
             }
             let end = Timestamp::from_millis(now.as_millis().saturating_add(idle));
-            if now < *self.deadlines.entry(slot).or_insert(end) {
+            if now < *self.deadlines.entry(*slot).or_insert(end) {
                 return false;
             }
         }

@@ -115,9 +115,9 @@ impl PunctuationQueues {
     }
 }
 
-/// `start` itself if it lies ahead, else the first point of its grid after `now`.
+/// `start` itself unless it has passed, else the first point of its grid after `now`.
 fn on_grid_after(start: i64, interval: i64, now: i64) -> i64 {
-    if start > now {
+    if start >= now {
         return start;
     }
     let passed = (now - start) / interval;
@@ -173,6 +173,9 @@ mod tests {
         let mut queues = PunctuationQueues::default();
         queues.schedule(0, 10, WallClock, Some(at(3)), at(100));
         assert_eq!(queues.next_wall_clock(), Some(at(103)));
+        let mut queues = PunctuationQueues::default();
+        queues.schedule(0, 10, WallClock, Some(at(100)), at(100));
+        assert_eq!(queues.next_wall_clock(), Some(at(100)));
     }
 
     #[test]

@@ -12,6 +12,8 @@ mod wire;
 
 use std::sync::Arc;
 
+use state_stores::StateStore;
+
 pub use {
     builder::TopologyBuilder,
     describe::{DescribedNode, DescribedSubtopology, NodeRole, TopologyDescription},
@@ -21,6 +23,7 @@ pub use {
     spec::{InternalTopicConfigs, InternalTopicKind, TaskStore},
 };
 
+pub(crate) use java_order::partition_bucket;
 use node::{NodeSpec, StoreDefinition};
 
 /// A checked topology: what an application or a test driver runs.
@@ -63,5 +66,14 @@ impl Topology {
     /// Names of the stores in the order in which they were added.
     pub fn store_names(&self) -> Vec<Arc<str>> {
         self.parts.stores.iter().flatten().map(|store| Arc::clone(&store.name)).collect()
+    }
+
+    /// The handle of the store named `name`, which is of type `S`: for queries of stores that the
+    /// DSL made. `None` if no store has the name.
+    pub fn store<S: StateStore>(&self, name: &str) -> Option<StoreHandle<S>> {
+        let named = |store: &Option<StoreDefinition>| {
+            store.as_ref().is_some_and(|store| *store.name == *name)
+        };
+        self.parts.stores.iter().position(named).map(StoreHandle::new)
     }
 }
