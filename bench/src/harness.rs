@@ -49,7 +49,7 @@ impl RecordCollector for Discard {
     }
 
     fn send(&mut self, record: Outgoing<'_>) -> Result<(), StreamsError> {
-        std::hint::black_box(record);
+        std::hint::black_box(&record);
         Ok(())
     }
 }

@@ -2,12 +2,9 @@
 
 use std::sync::Arc;
 
-use streams_core::batch::RecordBatch;
-use streams_core::{
-    Context, Outcome, Processor, Record, StoreHandle, Topology, TopologyBuilder,
-    stores::{
-        Backend, Change, MemoryBackend, Stores, TimestampedKeyValueStore, Update, UpdateError,
-    },
+use streams_dsl::{
+    Context, KStream, Outcome, Processor, Record, StreamsBuilder,
+    core::stores::{Backend, MemoryBackend, RocksBackend, RocksMemory},
 };
 
 use crate::harness::{Bench, batches};
@@ -19,9 +16,12 @@ const VALUE: &str =
 
 /// Name and code of each benchmark.
 const ALL: &[(&str, fn(Size))] = &[
+    ("chain", chain),
     ("stateless", stateless),
     ("count-memory", count_memory),
-    ("count-memory-100k", count_memory_100k),
+    ("count-memory-often", count_memory_often),
+    ("count-rocksdb", count_rocksdb),
+    ("count-rocksdb-often", count_rocksdb_often),
 ];
 
 /// What can be named on the command line.
@@ -68,115 +68,103 @@ fn key(at: usize, out: &mut Vec<u8>) {
     out.extend_from_slice(format!("key{number:07}").as_bytes());
 }
 
-fn lines(count: usize) -> Vec<RecordBatch> {
-    batches(count, |at, k, v| {
-        key(at, k);
-        v.extend_from_slice(&VALUE.as_bytes()[..80]);
-    })
+/// Eight named operators between a source and a discarding sink.
+fn operators(numbers: &KStream<String, i64>) {
+    numbers
+        .filter_with(|_, number| *number >= 0, "positive")
+        .map_values_with(|number| number + 1, "next")
+        .filter_with(|key, _| !key.is_empty(), "keyed")
+        .map_values_with(|number| number * 2, "double")
+        .select_key_with(|_, number| *number, "by-number")
+        .peek_with(|_, number| _ = std::hint::black_box(number), "peek")
+        .map_with(|key, number| (key, number - 1), "previous")
+        .to("out");
 }
 
+/// From encoded batches: read, deserialize, eight operators, serialize.
 fn stateless(size: Size) {
     let input = batches(size.records, |at, k, v| {
         key(at, k);
         v.extend_from_slice(&(at as i64).to_be_bytes());
     });
-    let topology = stateless_topology();
+    let builder = StreamsBuilder::new();
+    operators(&builder.stream::<String, i64>("in"));
+    let topology = builder.build().expect("the topology is sound");
     let mut bench = Bench::new(&topology, "in", 0, memory(0), false);
     report("stateless", size, || bench.run(&input, 1_000_000));
 }
 
-fn stateless_topology() -> Topology {
-    type Ctx<'a> = Context<'a, String, i64>;
-    let mut builder = TopologyBuilder::new();
-    builder
-        .add_source::<String, i64>("source", &["in"])
-        .add_step(
-            "f1",
-            |k: String, v: i64, c: &mut Ctx<'_>| if v >= 0 { c.pass(k, v) } else { Ok(()) },
-            &["source"],
-        )
-        .add_step("m1", |k: String, v: i64, c: &mut Ctx<'_>| c.pass(k, v + 1), &["f1"])
-        .add_step(
-            "f2",
-            |k: String, v: i64, c: &mut Ctx<'_>| if !k.is_empty() { c.pass(k, v) } else { Ok(()) },
-            &["m1"],
-        )
-        .add_step("m2", |k: String, v: i64, c: &mut Ctx<'_>| c.pass(k, v * 2), &["f2"])
-        .add_step("s", |_: String, v: i64, c: &mut Context<'_, i64, i64>| c.pass(v, v), &["m2"])
-        .add_step(
-            "p",
-            |k: i64, v: i64, c: &mut Context<'_, i64, i64>| {
-                std::hint::black_box(v);
-                c.pass(k, v)
-            },
-            &["s"],
-        )
-        .add_step("m", |k: i64, v: i64, c: &mut Context<'_, i64, i64>| c.pass(v, k), &["p"])
-        .add_sink::<i64, i64>("sink", "out", &["m"]);
-    builder.build().expect("the topology is sound")
+/// Makes records, so that what follows is measured without what precedes it.
+struct Feed {
+    count: usize,
+}
+
+impl Processor<String, i64, String, i64> for Feed {
+    fn process(
+        &mut self,
+        record: Record<String, i64>,
+        ctx: &mut Context<'_, String, i64>,
+    ) -> Outcome {
+        for number in 0..self.count {
+            ctx.pass(record.key.clone(), number as i64)?;
+        }
+        Ok(())
+    }
+}
+
+/// The eight operators alone, on records made of 10-byte keys.
+fn chain(size: Size) {
+    let builder = StreamsBuilder::new();
+    let count = size.records;
+    operators(&builder.stream::<String, i64>("in").process(move || Feed { count }));
+    let topology = builder.build().expect("the topology is sound");
+    let mut bench = Bench::new(&topology, "in", 0, memory(0), false);
+    let one = batches(1, |at, k, v| {
+        key(at, k);
+        v.extend_from_slice(&[0; 8]);
+    });
+    report("chain", size, || bench.run(&one, 1_000_000));
 }
 
 fn count_memory(size: Size) {
     count("count-memory", size, 1_000_000, memory(1));
 }
 
-fn count_memory_100k(size: Size) {
-    count("count-memory-100k", size, 100_000, memory(1));
+fn count_memory_often(size: Size) {
+    count("count-memory-often", size, 100_000, memory(1));
+}
+
+fn count_rocksdb(size: Size) {
+    with_rocksdb(|backend| count("count-rocksdb", size, 1_000_000, backend));
+}
+
+fn count_rocksdb_often(size: Size) {
+    with_rocksdb(|backend| count("count-rocksdb-often", size, 100_000, backend));
+}
+
+/// Count by key over 100,000 keys, the cache large enough, a commit each `commit_every` records
+/// within the time.
+fn count(name: &str, size: Size, commit_every: usize, backend: Arc<dyn Backend>) {
+    let input = batches(size.records, |at, k, v| {
+        key(at, k);
+        v.extend_from_slice(&VALUE.as_bytes()[..80]);
+    });
+    let builder = StreamsBuilder::new();
+    builder.stream::<String, String>("in").group_by_key().count().to_stream().to("out");
+    let topology = builder.build().expect("the topology is sound");
+    let mut bench = Bench::new(&topology, "in", LARGE_CACHE, backend, true);
+    report(name, size, || bench.run(&input, commit_every));
 }
 
 fn memory(stores: usize) -> Arc<dyn Backend> {
     Arc::new(MemoryBackend::new("bench", stores))
 }
 
-fn count(name: &str, size: Size, commit_every: usize, backend: Arc<dyn Backend>) {
-    let input = lines(size.records);
-    let topology = count_topology();
-    let mut bench = Bench::new(&topology, "in", LARGE_CACHE, backend, true);
-    report(name, size, || bench.run(&input, commit_every));
-}
-
-type Counts = TimestampedKeyValueStore<String, i64>;
-struct Count(StoreHandle<Counts>);
-impl Processor<String, String, String, Change<i64>> for Count {
-    fn process(
-        &mut self,
-        record: Record<String, String>,
-        ctx: &mut Context<'_, String, Change<i64>>,
-    ) -> Outcome {
-        let at = record.timestamp;
-        let update = ctx.store(self.0)?.update(&record.key, |old, time| {
-            Ok::<_, UpdateError<std::convert::Infallible>>((
-                Some(old.unwrap_or(0) + 1),
-                time.map_or(at, |t| t.max(at)),
-            ))
-        });
-        match update.map_err(|e| e.to_string())? {
-            Update::Cached => Ok(()),
-            Update::Change(change, at) => ctx.pass_at(record.key, change, at),
-        }
-    }
-    fn flush(&mut self, ctx: &mut Context<'_, String, Change<i64>>) -> Outcome {
-        while let Some(flushed) = ctx.store(self.0)?.next_dirty()? {
-            ctx.pass_at(flushed.key, flushed.change, flushed.timestamp)?;
-        }
-        Ok(())
-    }
-}
-
-fn count_topology() -> Topology {
-    let mut builder = TopologyBuilder::new();
-    let counts = builder
-        .add_state_store(Stores::timestamped_key_value::<String, i64>("counts").caching(true));
-    builder
-        .add_source::<String, String>("source", &["in"])
-        .add_processor("count", move || Count(counts), &["source"])
-        .connect("count", counts);
-    builder.set_cache_owner(counts, "count");
-    builder.add_step(
-        "value",
-        |k: String, v: Change<i64>, c: &mut Context<'_, String, Option<i64>>| c.pass(k, v.new),
-        &["count"],
-    );
-    builder.add_sink::<String, Option<i64>>("sink", "out", &["value"]);
-    builder.build().expect("the topology is sound")
+/// A database in a fresh folder under the system's folder for temporary files.
+fn with_rocksdb(run: impl FnOnce(Arc<dyn Backend>)) {
+    let folder = std::env::temp_dir().join(format!("streams-bench-{}", std::process::id()));
+    let memory = RocksMemory::new(64 << 20);
+    let backend = RocksBackend::open(&folder, &["counts"], &memory).expect("the database opens");
+    run(Arc::new(backend));
+    std::fs::remove_dir_all(&folder).expect("the folder is ours");
 }
