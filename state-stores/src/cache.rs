@@ -233,12 +233,6 @@ impl<V> RecordCache<V> {
         })
         .map(|(key, &slot)| (&**key, &entries[slot as usize]))
     }
-
-    /// How many entries there are.
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
-        self.index.len()
-    }
 }
 
 impl<V> Drop for RecordCache<V> {

@@ -47,6 +47,9 @@ mod window_schema;
 mod window;
 mod builder;
 
+#[cfg(feature = "testing")]
+pub mod contract;
+
 #[cfg(feature = "rocksdb")]
 pub use backend::{ROCKS_FORMAT_VERSION, RocksBackend, RocksMemory};
 #[cfg(feature = "bincode")]

@@ -175,3 +175,6 @@ pub trait Nullable: Data {
     /// The null.
     fn null() -> Self;
 }
+
+#[cfg(test)]
+mod tests;
