@@ -45,7 +45,7 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
             Content { view: Arc::new(store), stores: vec![store.index()], demand: demand.clone() };
         let builder =
             Stores::timestamped_key_value_with(&store_name, Arc::clone(&key), Arc::clone(&value));
-        let builder = options.apply(builder);
+        let builder = plan.store_options(options).apply(builder);
 
         let is_null = NullRules { key: Arc::clone(&self.key), value: Arc::clone(&self.value) };
         let fold = Arc::new(fold);

@@ -84,7 +84,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         add: impl FnOnce(&mut TopologyBuilder, &str, &[&str]) + 'static,
     ) -> Stage {
         let Processed { named, stores } = processed;
-        let name = self.at.plan.node_name(named, prefix);
+        let name = self.at.plan.undrawn_name(named, prefix);
         let node_name = Arc::clone(&name);
         let node = self.at.plan.add(&[self.at.node], &name, Kind::Inner, move |place| {
             add(place.topology, &node_name, &place.parents);

@@ -40,7 +40,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         let Repartitioned { key, value, partitioner, partitions, named } = repartitioned;
         let key = key.settle(self.key_serde());
         let value = value.settle(self.value_serde());
-        let prefix = self.at.plan.node_name(named, NAME);
+        let prefix = self.at.plan.undrawn_name(named, NAME);
         if partitions.is_some_and(|partitions| partitions < 1) {
             let reason = "a topic has at least one partition".to_owned();
             self.at.plan.reject_option(&prefix, reason);

@@ -150,8 +150,6 @@ impl<K: Data, V: Data, B> Split<K, V, B> {
             Some(name) => format!("{splitter}{name}").into(),
             None => format!("{splitter}{number}").into(),
         };
-        // Java draws a number for each branch, and does not use it.
-        self.at.plan.generated_name(&name);
         let at = self.at.step(Named::new(&name), "", |key, value, ctx: &mut Context<'_, K, V>| {
             ctx.pass(key, value)
         });

@@ -43,7 +43,7 @@ impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
         let demand = Demand::stored();
         let content =
             Content { view: Arc::new(store), stores: vec![store.index()], demand: demand.clone() };
-        let builder = options.apply(Stores::timestamped_window_with(
+        let builder = plan.store_options(options).apply(Stores::timestamped_window_with(
             &store_name,
             duration(retention),
             duration(windows.size),

@@ -149,6 +149,12 @@ impl<KS, VS> Materialized<KS, VS> {
 }
 
 impl StoreOptions {
+    /// Where the store is kept, if nothing was said of that.
+    pub(crate) fn or_in_memory(mut self, in_memory: bool) -> Self {
+        self.in_memory.get_or_insert(in_memory);
+        self
+    }
+
     /// The options on a described store.
     pub(crate) fn apply<S: StoreType>(self, builder: StoreBuilder<S>) -> StoreBuilder<S> {
         let builder = builder.caching(!self.uncached).keep_on_error(self.is_fallible);

@@ -53,6 +53,8 @@ impl Node {
 pub(super) struct Graph {
     pub(super) nodes: Vec<Node>,
     pub(super) topology: TopologyBuilder,
+    /// Whether stores are kept in memory where nothing else is said.
+    pub(super) in_memory: bool,
     next_number: u32,
     next_priority: usize,
 }
@@ -63,6 +65,7 @@ impl Default for Graph {
         Self {
             nodes: vec![root],
             topology: TopologyBuilder::new(),
+            in_memory: false,
             next_number: 0,
             next_priority: 0,
         }

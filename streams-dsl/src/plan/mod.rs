@@ -26,7 +26,7 @@ pub(crate) use {
     repartition::{Repartition, Repartitioning},
 };
 
-use crate::options::Named;
+use crate::options::{Named, StoreOptions};
 use graph::{Graph, Lower, Node};
 
 /// The plan that all handles of one builder share.
@@ -50,12 +50,16 @@ impl Plan {
         self.0.borrow_mut()
     }
 
-    /// The given name, else the next generated one; a given name burns no number.
+    /// The given name, else the next generated one. A number is drawn in either case: the numbers
+    /// behind depend on it, and topics are named by them.
     pub(crate) fn node_name(&self, named: Named, prefix: &str) -> Arc<str> {
-        match named.name {
-            Some(name) => name,
-            None => self.generated_name(prefix),
-        }
+        let generated = self.generated_name(prefix);
+        named.name.unwrap_or(generated)
+    }
+
+    /// The given name, else the next generated one: where Kafka draws no number for a given name.
+    pub(crate) fn undrawn_name(&self, named: Named, prefix: &str) -> Arc<str> {
+        named.name.unwrap_or_else(|| self.generated_name(prefix))
     }
 
     /// The next generated name of a node.
@@ -100,6 +104,16 @@ impl Plan {
             place.topology.define_state_store(handle, builder);
         });
         handle
+    }
+
+    /// Keeps stores in memory where nothing else is said of them.
+    pub(crate) fn keep_in_memory(&self) {
+        self.graph().in_memory = true;
+    }
+
+    /// The options of a store of an operator, with the defaults of the plan.
+    pub(crate) fn store_options(&self, options: StoreOptions) -> StoreOptions {
+        options.or_in_memory(self.graph().in_memory)
     }
 
     /// Requires one number of partitions for these topics.
