@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
 
 use streams_core::Clock;
 use streams_core::broker::{
@@ -76,8 +77,8 @@ impl EmbeddedBroker {
     /// # Errors
     /// A topic default that is no topic config, with its name.
     pub fn in_memory_with(options: EmbeddedOptions) -> Result<Self, BrokerError> {
-        let topics = Topics::in_memory(options.topic_defaults.clone())?;
-        Self::with_topics(topics, &options)
+        let topics = Topics::in_memory(options.topic_defaults)?;
+        Self::with_topics(topics, options.clock, options.initial_rebalance_delay)
     }
 
     /// The log in `folder`, which is made if it is missing. What a crash left unfinished is cut
@@ -88,9 +89,9 @@ impl EmbeddedBroker {
     /// data before sound data: the text names folder, file and position. Nothing is deleted then.
     pub fn open(folder: impl AsRef<Path>, options: EmbeddedOptions) -> Result<Self, BrokerError> {
         let folder = Folder::open(folder.as_ref())?;
-        let topics = Topics::open(folder, options.topic_defaults.clone())?;
+        let topics = Topics::open(folder, options.topic_defaults)?;
         let interval = options.retention_check_interval;
-        let broker = Self::with_topics(topics, &options)?;
+        let broker = Self::with_topics(topics, options.clock, options.initial_rebalance_delay)?;
         let shared = Arc::downgrade(&broker.0);
         let flusher = Flusher::start(interval, move || retain_all(&shared)).map_err(|error| {
             BrokerError::new(BrokerErrorKind::Fatal, "cannot start the flush thread")
@@ -100,10 +101,14 @@ impl EmbeddedBroker {
         Ok(broker)
     }
 
-    fn with_topics(topics: Topics, options: &EmbeddedOptions) -> Result<Self, BrokerError> {
-        let coordinator = Coordinator::load(&topics, options.initial_rebalance_delay)?;
+    fn with_topics(
+        topics: Topics,
+        clock: Arc<dyn Clock>,
+        initial_rebalance_delay: Duration,
+    ) -> Result<Self, BrokerError> {
+        let coordinator = Coordinator::load(&topics, initial_rebalance_delay)?;
         Ok(Self(Arc::new(Shared {
-            clock: Arc::clone(&options.clock),
+            clock,
             coordinator: Mutex::new(coordinator),
             group_watchers: Mutex::default(),
             group_version: AtomicU64::new(1),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use streams_core::batch::RecordBatch;
 use streams_core::broker::{
     BrokerError, FetchOptions, Fetched, FetchedBatches, Fetcher, Isolation, TopicPartition, WakeUp,
 };
@@ -102,7 +103,7 @@ impl Fetcher for EmbeddedFetcher {
             let Some(result) = assigned.poll(self.options.isolation, max_bytes) else { continue };
             match &result {
                 Ok(fetched) => {
-                    let size: usize = fetched.batches.iter().map(|batch| batch.size()).sum();
+                    let size: usize = fetched.batches.iter().map(RecordBatch::size).sum();
                     room = room.saturating_sub(size);
                     if fetched.next_offset < assigned.end(self.options.isolation) {
                         self.wake.wake();
@@ -152,7 +153,7 @@ impl Assigned {
         let result = read.map(|mut batches| {
             // Appended since `offsets` were read, or not yet stable.
             batches.retain(|batch| batch.base_offset() < end);
-            let last = batches.last().map_or(self.position, |batch| batch.next_offset());
+            let last = batches.last().map_or(self.position, RecordBatch::next_offset);
             batches.retain(|batch| !batch.is_control());
             self.position = last;
             self.told = Some(offsets);

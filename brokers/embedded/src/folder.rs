@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use streams_core::broker::{BrokerError, BrokerErrorKind, TopicPartition};
 
 use crate::errors;
-use crate::log::{replace, sync_folder};
+use crate::log::{replace, replace_soon, sync_folder};
 
 /// The layout that this version writes.
 const VERSION: u32 = 1;
@@ -161,7 +161,14 @@ impl Folder {
             writeln!(text, "{} {} {offset}", name.topic, name.partition).unwrap_or_default();
         }
         let path = self.root.join(which.file_name());
-        replace(&path, text.as_bytes()).map_err(|error| errors::io("write", &path, error))
+        let unchanged =
+            fs::read_to_string(&path).map_or(entries.is_empty(), |written| written == text);
+        if unchanged {
+            return Ok(());
+        }
+        // An older recovery point costs reading, an older log start brings records back that nobody
+        // asks for: neither is worth waiting for the disk.
+        replace_soon(&path, text.as_bytes()).map_err(|error| errors::io("write", &path, error))
     }
 
     fn topics(&self) -> PathBuf {

@@ -1,12 +1,7 @@
 //! What every broker has to keep, checked through the seam alone: the embedded log in memory and on
 //! disk, Apache Kafka, and brokers of your own.
 //!
-//! ```ignore
-//! for (name, check) in streams_core::broker::contract::CHECKS {
-//!     println!("{name}");
-//!     check(&broker);
-//! }
-//! ```
+//! A test of a broker calls [`check_all`] with an empty one, or each of [`CHECKS`] by itself.
 
 mod groups;
 mod log;
@@ -48,6 +43,14 @@ pub const CHECKS: &[(&str, Check)] = &[
     ("a_member_that_left_cannot_commit", groups::a_member_that_left_cannot_commit),
     ("offsets_of_an_idle_group_are_mended", groups::offsets_of_an_idle_group_are_mended),
 ];
+
+/// Runs all checks; `tracing` names each as it begins.
+pub fn check_all(broker: &dyn Broker) {
+    for (name, check) in CHECKS {
+        tracing::info!(name, "contract");
+        check(broker);
+    }
+}
 
 /// How often a check looks for what it waits for, and how long each time.
 const TRIES: usize = 300;

@@ -20,6 +20,7 @@ mod internal_topics;
 mod assignor;
 #[cfg(feature = "testing")]
 pub mod contract;
+pub mod client;
 
 use std::fmt::Debug;
 use std::sync::Arc;

@@ -123,10 +123,14 @@ impl Coordinator {
     ) -> Option<Heard> {
         let group = self.groups.get_mut(&options.group_id)?;
         let mut moved = group.expire(now);
-        let member = group.member(&options.member_id, incarnation)?;
-        moved |= member.holding.owned != *owned;
+        let Some(member) = group.member(&options.member_id, incarnation) else {
+            if moved {
+                group.follow(topics);
+            }
+            return None;
+        };
         member.heard = now;
-        member.holding.hear(owned);
+        moved |= member.holding.hear(owned);
         let delayed = group.delayed_until.is_some_and(|until| now < until);
         if group.delayed_until.is_some() && !delayed {
             group.delayed_until = None;
@@ -342,7 +346,7 @@ impl Group {
         let others = self.members.iter().filter(|(id, _)| *id != member_id);
         let others = others.map(|(_, member)| &member.holding);
         let member = self.members.get(member_id)?;
-        let next = member.holding.next(&target, others);
+        let next = member.holding.next(&target, &others);
         let may_assign =
             self.obstacle.is_none() && self.delayed_until.is_none() && !member.has_other_topology;
         let status = self.status(member);

@@ -110,7 +110,8 @@ impl Membership for EmbeddedMembership {
         drop(coordinator);
         let Some(heard) = heard else {
             self.joined = None;
-            self.wake.wake();
+            // Wakes this member too, which then joins anew.
+            shared.wake_groups();
             return Ok(Some(GroupEvent::Fenced));
         };
         if let Some(joined) = &mut self.joined {

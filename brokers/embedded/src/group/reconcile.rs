@@ -40,7 +40,7 @@ impl Holding {
     pub(super) fn next<'a>(
         &self,
         target: &OwnedTasks,
-        others: impl Iterator<Item = &'a Holding> + Clone,
+        others: &(impl Iterator<Item = &'a Self> + Clone),
     ) -> OwnedTasks {
         let revoking = self.has_to_revoke(target);
         let had = |tasks: &BTreeSet<TaskId>, task: &TaskId| tasks.contains(task);
@@ -85,9 +85,11 @@ impl Holding {
         self.given = next;
     }
 
-    /// Takes note of what the member holds, as it says itself.
-    pub(super) fn hear(&mut self, owned: &OwnedTasks) {
-        self.taken = OwnedTasks::default();
+    /// Takes note of what the member holds, as it says itself; true if others may get more by it.
+    pub(super) fn hear(&mut self, owned: &OwnedTasks) -> bool {
+        let taken = std::mem::take(&mut self.taken);
+        let is_news = self.owned != *owned || taken != OwnedTasks::default();
         self.owned.clone_from(owned);
+        is_news
     }
 }

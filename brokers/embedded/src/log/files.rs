@@ -65,7 +65,8 @@ pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
-/// Replaces a small file as a whole: readers find the old or the new content, also after a crash.
+/// Replaces a small file as a whole: readers find the old or the new content, also after a loss of
+/// power.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let beside = path.with_extension("tmp");
     let mut file = File::create(&beside)?;
@@ -73,4 +74,11 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     file.sync_data()?;
     fs::rename(&beside, path)?;
     path.parent().map_or(Ok(()), sync_folder)
+}
+
+/// The same without waiting for the disk: a loss of power may bring the old content back, or none.
+pub(crate) fn replace_soon(path: &Path, content: &[u8]) -> io::Result<()> {
+    let beside = path.with_extension("tmp");
+    fs::write(&beside, content)?;
+    fs::rename(&beside, path)
 }

@@ -50,6 +50,11 @@ impl SparseIndex {
         entry.map_or(0, |(_, position)| u64::from(*position))
     }
 
+    /// The position of a batch near the end.
+    pub(super) fn last_position(&self) -> u64 {
+        self.offsets.last().map_or(0, |(_, position)| u64::from(*position))
+    }
+
     /// The relative offset from which a record with this timestamp or a later one may stand.
     pub(super) fn offset_at(&self, timestamp: i64) -> u32 {
         let after = self.times.partition_point(|(time, _)| *time < timestamp);

@@ -18,7 +18,7 @@ use crate::config::TopicConfig;
 use crate::errors;
 use segment::Segment;
 
-pub(crate) use files::{replace, sync_folder};
+pub(crate) use files::{replace, replace_soon, sync_folder};
 pub(crate) use segment::ReadPlan;
 
 /// An active segment that is smaller is not closed for the sake of deleting it: a repartition topic

@@ -79,8 +79,8 @@ impl Segment {
         }
     }
 
-    /// Opens a segment's file of which everything was synced, by its indexes, without reading it;
-    /// `None` if they do not serve.
+    /// Opens a segment's file of which everything was synced, by its indexes, without reading more
+    /// than its end; `None` if they do not serve, or if it does not end at `next_offset`.
     pub(super) fn open_indexed(
         folder: &Path,
         base_offset: i64,
@@ -91,6 +91,14 @@ impl Segment {
         let Some(index) = SparseIndex::read(&path, size) else { return Ok(None) };
         let newest = index.newest().unwrap_or(i64::MIN);
         let file = OpenOptions::new().read(true).write(true).open(&path)?;
+        let position = index.last_position();
+        let tail = files::read_at(&file, position, (size - position) as usize)?;
+        let mut batches = RecordBatches::new(tail);
+        let last = batches.by_ref().filter_map(Result::ok).last();
+        let is_whole = batches.position() as u64 == size - position;
+        if !is_whole || last.is_none_or(|last| last.next_offset() != next_offset) {
+            return Ok(None);
+        }
         let mut segment = Self::new(base_offset, Body::file(file, path, index));
         (segment.next_offset, segment.size, segment.newest) = (next_offset, size, newest);
         segment.opened = Some(newest);

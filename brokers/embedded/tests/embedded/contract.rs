@@ -1,18 +1,9 @@
 //! The embedded log keeps the broker contract, in memory and on disk.
 
-mod support;
-
 use broker_embedded::{EmbeddedBroker, EmbeddedOptions};
-use streams_core::broker::Broker;
-use streams_core::broker::contract::CHECKS;
-use support::Folder;
+use streams_core::broker::contract::check_all;
 
-fn check_all(broker: &dyn Broker) {
-    for (name, check) in CHECKS {
-        println!("{name}");
-        check(broker);
-    }
-}
+use crate::support::Folder;
 
 #[test]
 fn in_memory() {
