@@ -31,6 +31,14 @@ impl StreamsBuilder {
         Self::default()
     }
 
+    /// Keeps the stores of operators in memory where their [`Materialized`] says nothing else, in
+    /// place of on disk: Java's `dsl.store.suppliers.class`. For operators described after this.
+    #[must_use]
+    pub fn in_memory_stores(self) -> Self {
+        self.plan.keep_in_memory();
+        self
+    }
+
     /// Reads a topic, several, or all that match a pattern, as a stream.
     ///
     /// Keys and values are read by the serdes of their types; name the types here, the compiler
@@ -98,7 +106,8 @@ impl StreamsBuilder {
         self.table_with(topic, Consumed::new(), Materialized::new())
     }
 
-    /// As [`table`](Self::table), with options; the serdes are those of `consumed`.
+    /// As [`table`](Self::table), with options; the serdes are those of `consumed`. A timestamp
+    /// extractor sees the value of a deletion as `None`.
     pub fn table_with<K: Data, V: Data, KS, VS, T>(
         &self,
         topic: &str,
@@ -108,7 +117,7 @@ impl StreamsBuilder {
     where
         KS: SerdeFor<K>,
         VS: SerdeFor<V>,
-        T: TimestampExtractor<K, V>,
+        T: TimestampExtractor<K, Option<V>>,
     {
         crate::op::table_source::read(&self.plan, topic, consumed, materialized)
     }

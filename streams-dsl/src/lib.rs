@@ -41,14 +41,20 @@ pub use {
 };
 
 // What an application needs of the crates below.
+#[cfg(feature = "embedded")]
+pub use broker_embedded::{EmbeddedBroker, EmbeddedOptions};
+#[cfg(feature = "bincode")]
+pub use streams_core::stores::Bincode;
 pub use streams_core::{
-    ConsumerRecord, Context, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Nothing,
-    OffsetReset, Outcome, Partitions, Processor, ProcessorError, Punctuation, PunctuationKind,
-    Record, RecordContext, RecordMetadata, ScheduleId, SourceTopics, StoreHandle,
-    StreamPartitioner, StreamsError, TimestampExtractor, Topology, TopologyBuilder, TopologyError,
+    ConsumerRecord, Context, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, KafkaStreams,
+    Nothing, OffsetReset, Outcome, Partitions, Processor, ProcessorError, Punctuation,
+    PunctuationKind, Record, RecordContext, RecordMetadata, ScheduleId, SourceTopics, State,
+    StoreHandle, StreamPartitioner, StreamsConfig, StreamsError, TaskCounters, TimestampExtractor,
+    Topology, TopologyBuilder, TopologyError,
+    broker::{Admin, Broker, BrokerError, GroupAdmin, NewTopic, client},
     stores::{
-        Data, Headers, Ignored, Nullable, Serde, SharedSerde, Stores, StreamData, Timestamp,
-        Window, Windowed,
+        Data, Headers, Ignored, KeyValueStore, Nullable, Serde, SharedSerde, Stores, StreamData,
+        Timestamp, TimestampedKeyValueStore, TimestampedWindowStore, Window, WindowStore, Windowed,
     },
 };
 
@@ -56,3 +62,7 @@ pub use streams_core::{
 pub use streams_core as core;
 
 pub mod prelude;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -2,7 +2,10 @@
 
 pub use crate::{
     Branched, Consumed, Context, Grouped, Hopping, Ignored, Joined, KGroupedStream, KStream,
-    KTable, Materialized, Named, Outcome, Printed, Processed, Processor, ProcessorError, Produced,
-    Punctuation, PunctuationKind, Record, Repartitioned, StoreHandle, Stores, StreamData,
-    StreamsBuilder, Timestamp, Topology, TopologyError, Tumbling, Windowed,
+    KTable, KafkaStreams, Materialized, Named, Outcome, Printed, Processed, Processor,
+    ProcessorError, Produced, Punctuation, PunctuationKind, Record, Repartitioned, StoreHandle,
+    Stores, StreamData, StreamsBuilder, StreamsConfig, StreamsError, Timestamp, Topology,
+    TopologyBuilder, TopologyError, Tumbling, Windowed,
 };
+#[cfg(feature = "embedded")]
+pub use crate::{EmbeddedBroker, EmbeddedOptions};

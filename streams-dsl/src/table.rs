@@ -45,7 +45,7 @@ impl<K: Data, V: Data> KTable<K, V> {
 
     /// Has the table kept in a store, for somebody who looks values up.
     pub(crate) fn look_up(&self) -> Content<K, V> {
-        self.content.demand.store.set(true);
+        self.content.demand.look_up();
         self.content.clone()
     }
 }
@@ -72,12 +72,41 @@ pub(crate) struct Demand {
     pub(crate) store: Cell<bool>,
     /// It tells the value before with each change.
     pub(crate) old_values: Cell<bool>,
+    /// Asked of the table before, where this one is made of it without a store of its own.
+    before: Option<Rc<Demand>>,
 }
 
 impl Demand {
     /// Of a node that keeps its values in any case.
     pub(crate) fn stored() -> Rc<Self> {
         Rc::new(Self { store: Cell::new(true), ..Self::default() })
+    }
+
+    /// Of a node that makes its values of those of another.
+    pub(crate) fn below(before: &Rc<Self>) -> Rc<Self> {
+        Rc::new(Self { before: Some(Rc::clone(before)), ..Self::default() })
+    }
+
+    /// Has the values kept, here or where they come from.
+    fn look_up(&self) {
+        match &self.before {
+            Some(before) => before.look_up(),
+            None => self.store.set(true),
+        }
+    }
+
+    /// Has the value before told with each change; false if that takes a store that nobody asked
+    /// for yet, unless `force` asks for it now.
+    pub(crate) fn tell_old_values(&self, force: bool) -> bool {
+        let can_tell = match &self.before {
+            Some(before) => before.tell_old_values(force),
+            None => self.store.get() || force,
+        };
+        if can_tell {
+            self.old_values.set(true);
+            self.store.set(self.before.is_none());
+        }
+        self.old_values.get()
     }
 }
 

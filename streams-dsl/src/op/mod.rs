@@ -37,4 +37,7 @@ pub(crate) mod windowed_aggregate;
 pub(crate) mod table_source;
 pub(crate) mod to_table;
 pub(crate) mod to_stream;
+pub(crate) mod table_derive;
+pub(crate) mod table_filter;
+pub(crate) mod table_map_values;
 pub(crate) mod stream_table_join;

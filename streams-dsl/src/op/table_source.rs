@@ -5,7 +5,7 @@ use std::{rc::Rc, sync::Arc};
 use streams_core::{
     Context, Outcome, Processor, Record, SourceOptions, SourceTopics, StoreHandle,
     TimestampExtractor, TopologyBuilder,
-    stores::{Change, Data, SharedSerde, Stores, TimestampedKeyValueStore},
+    stores::{Change, Data, OptionSerde, SharedSerde, Stores, TimestampedKeyValueStore},
 };
 
 use crate::{
@@ -26,11 +26,13 @@ pub(crate) fn read<K: Data, V: Data, KS, VS, T>(
 where
     KS: SerdeFor<K>,
     VS: SerdeFor<V>,
-    T: TimestampExtractor<K, V>,
+    T: TimestampExtractor<K, Option<V>>,
 {
     let Consumed { key, value, extractor, reset, named } = consumed;
     let (key, value) = (key.settle(None), value.settle(None));
-    let options = SourceOptions::with(Arc::clone(&key), Arc::clone(&value))
+    // A null deletes, also where the type of the values has none.
+    let nullable = Arc::new(OptionSerde::new(Arc::clone(&value)));
+    let options = SourceOptions::<K, Option<V>>::with(Arc::clone(&key), nullable)
         .timestamp_extractor(Arc::new(extractor))
         .offset_reset(reset);
     let table = TableParts::new(plan, &format!("{topic}-"), materialized.store, (key, value));
@@ -42,7 +44,7 @@ where
     let (node_name, parts) = (Arc::clone(&name), table.clone());
     let node = plan.add(&[ROOT], &name, Kind::Inner, move |place| {
         place.topology.add_source_with(&source, topics, options);
-        parts.write(&node_name, place.topology, &[&source]);
+        parts.write(&node_name, place.topology, &[&source], |value: Option<V>| value);
     });
     let plan = plan.clone();
     table.into_table(Stage { plan, node, name, sources: vec![topic.into()], is_rekeyed: false })
@@ -81,17 +83,26 @@ impl<K: Data, V: Data> TableParts<K, V> {
     ) -> Self {
         let demand = Rc::new(Demand::default());
         demand.store.set(options.name.is_some());
+        let options = plan.store_options(options);
         let store_name = options.name.clone().unwrap_or_else(|| plan.store_name(prefix));
         Self { key, value, store: plan.reserve_store(), store_name, options, demand }
     }
 
-    /// Writes the node.
-    pub(super) fn write(self, name: &str, topology: &mut TopologyBuilder, parents: &[&str]) {
+    /// Writes the node; `to_row` makes the value of a row of what the parents forward.
+    pub(super) fn write<R: Data>(
+        self,
+        name: &str,
+        topology: &mut TopologyBuilder,
+        parents: &[&str],
+        to_row: fn(R) -> Option<V>,
+    ) {
         let Self { key, value, store, store_name, options, demand } = self;
         let keeps = (demand.store.get() || demand.old_values.get()).then_some(store);
         let (keys, values) = (Arc::clone(&key), Arc::clone(&value));
-        let supplier =
-            move || TableSource { keys: Arc::clone(&keys), values: Arc::clone(&values), keeps };
+        let supplier = move || {
+            let (keys, values) = (Arc::clone(&keys), Arc::clone(&values));
+            TableSource { keys, values, keeps, to_row }
+        };
         topology.add_processor(name, supplier, parents);
         if keeps.is_none() {
             return;
@@ -111,21 +122,22 @@ impl<K: Data, V: Data> TableParts<K, V> {
     }
 }
 
-struct TableSource<K, V> {
+struct TableSource<K, V, R> {
     keys: SharedSerde<K>,
     values: SharedSerde<V>,
     /// The store, if the table is kept.
     keeps: Option<StoreHandle<TimestampedKeyValueStore<K, V>>>,
+    to_row: fn(R) -> Option<V>,
 }
 
-impl<K: Data, V: Data> Processor<K, V, K, Change<V>> for TableSource<K, V> {
-    fn process(&mut self, record: Record<K, V>, ctx: &mut Context<'_, K, Change<V>>) -> Outcome {
+impl<K: Data, V: Data, R: Data> Processor<K, R, K, Change<V>> for TableSource<K, V, R> {
+    fn process(&mut self, record: Record<K, R>, ctx: &mut Context<'_, K, Change<V>>) -> Outcome {
         let Record { key, value, timestamp, .. } = record;
         if self.keys.is_null(&key) {
             ctx.count_dropped();
             return Ok(());
         }
-        let new = (!self.values.is_null(&value)).then_some(value);
+        let new = (self.to_row)(value).filter(|value| !self.values.is_null(value));
         let Some(store) = self.keeps else {
             return ctx.pass(key, Change { old: None, new });
         };

@@ -54,7 +54,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         };
         let (node_name, parts) = (Arc::clone(&name), table.clone());
         let node = plan.add(&[from.node], &name, Kind::Inner, move |place| {
-            parts.write(&node_name, place.topology, &place.parents);
+            parts.write(&node_name, place.topology, &place.parents, Some);
         });
         table.into_table(from.below(name, node))
     }

@@ -1,0 +1,1 @@
+//! Descriptions recorded from Kafka Streams 4.3.1.
