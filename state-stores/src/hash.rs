@@ -3,17 +3,20 @@
 const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 const STEP: u64 = 0xd6e8_feb8_6659_fd93;
 
+#[inline]
 fn fold(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
     (product as u64) ^ ((product >> 64) as u64)
 }
 
+#[inline]
 fn word(bytes: &[u8], at: usize) -> u64 {
     let mut word = [0; 8];
     word.copy_from_slice(&bytes[at..at + 8]);
     u64::from_le_bytes(word)
 }
 
+#[inline]
 fn half(bytes: &[u8], at: usize) -> u64 {
     let mut half = [0; 4];
     half.copy_from_slice(&bytes[at..at + 4]);
@@ -21,6 +24,7 @@ fn half(bytes: &[u8], at: usize) -> u64 {
 }
 
 /// The hash of `bytes`. The order of a table by this hash is never seen outside it.
+#[inline]
 pub(crate) fn hash_bytes(bytes: &[u8]) -> u64 {
     let length = bytes.len();
     let mut state = SEED ^ (length as u64).wrapping_mul(STEP);

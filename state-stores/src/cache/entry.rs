@@ -21,6 +21,7 @@ impl SmallKey {
         }
     }
 
+    #[inline]
     pub(super) fn as_slice(&self) -> &[u8] {
         match self {
             Self::Inline(length, bytes) => &bytes[..usize::from(*length)],
