@@ -51,7 +51,11 @@ const PLACES: &[(&[&str], &[&str], &str)] = &[
     ),
     (
         &["thread::spawn(", "thread::Builder", "tokio::spawn("],
-        &["streams-core/src/runtime/", "brokers/embedded/src/flusher.rs"],
+        &[
+            "streams-core/src/runtime/",
+            "streams-core/src/restore/updater.rs",
+            "brokers/embedded/src/flusher.rs",
+        ],
         "threads start at the edge; everything else is synchronous and runs to completion",
     ),
     (
@@ -66,7 +70,6 @@ const PLACES: &[(&[&str], &[&str], &str)] = &[
             "brokers/embedded/src/",
             "state-stores/src/backend/",
             "streams-core/src/state_directory/",
-            "streams-core/src/runtime/",
             "streams-dsl/src/options/printed.rs",
         ],
         "the disk is reached through the log, the backends and the state directory",

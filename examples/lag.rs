@@ -1,0 +1,81 @@
+//! How far an application is behind the topics it reads.
+
+use std::{sync::Arc, time::Duration};
+
+use streams_dsl::{
+    Broker, EmbeddedBroker, KafkaStreams, SourceTopics, Topology,
+    core::{
+        NodeRole,
+        broker::{OffsetSpec, TopicPartition},
+    },
+};
+
+use crate::Result;
+
+/// How far an application is behind: records in its source topics, repartition topics included,
+/// beyond the offsets it committed.
+pub struct Lag {
+    broker: EmbeddedBroker,
+    application_id: String,
+    /// As the topology names them: internal ones without the application id.
+    sources: Vec<Arc<str>>,
+}
+
+impl Lag {
+    /// Of the application `application_id`, which runs `topology`.
+    pub fn of(broker: &EmbeddedBroker, application_id: &str, topology: &Topology) -> Self {
+        let described = topology.describe();
+        let nodes = described.subtopologies.into_iter().flat_map(|subtopology| subtopology.nodes);
+        let sources = nodes.filter_map(|node| match node.role {
+            NodeRole::Source(SourceTopics::Named(topics)) => Some(topics),
+            _ => None,
+        });
+        Self {
+            broker: broker.clone(),
+            application_id: application_id.to_owned(),
+            sources: sources.flatten().collect(),
+        }
+    }
+
+    /// By partition: committed offset and end offset.
+    pub fn offsets(&self) -> Result<Vec<(TopicPartition, i64, i64)>> {
+        let group = self.broker.group_admin().describe_group(&self.application_id)?;
+        let committed = group.map(|group| group.offsets).unwrap_or_default();
+        let mut partitions = Vec::new();
+        for source in &self.sources {
+            let internal = format!("{}-{source}", self.application_id);
+            let found = self.broker.admin().describe_topics(&[internal.as_str(), &**source])?;
+            for topic in found.into_iter().flatten() {
+                let partition = |number| TopicPartition::new(Arc::clone(&topic.name), number);
+                partitions.extend((0..topic.partitions).map(partition));
+            }
+        }
+        let asked: Vec<_> =
+            partitions.iter().map(|partition| (partition.clone(), OffsetSpec::Latest)).collect();
+        let ends = self.broker.admin().list_offsets(&asked)?;
+        let rows = partitions.into_iter().zip(ends).map(|(partition, end)| {
+            let offset = committed.get(&partition).map_or(0, |committed| committed.offset);
+            (partition, offset, end)
+        });
+        Ok(rows.collect())
+    }
+
+    /// Waits until the application has processed and committed all there is.
+    pub async fn none_left(&self, streams: &KafkaStreams) -> Result<()> {
+        let mut looks = tokio::time::interval(Duration::from_millis(10));
+        let mut before = Vec::new();
+        loop {
+            looks.tick().await;
+            if let Some(error) = streams.error() {
+                return Err(error.into());
+            }
+            let now = self.offsets()?;
+            let is_done = now.iter().all(|(_, committed, end)| committed == end);
+            // Twice the same: what the first look found done wrote nothing more in between.
+            if is_done && now == before {
+                return Ok(());
+            }
+            before = now;
+        }
+    }
+}
