@@ -4,6 +4,7 @@
 //! producer.
 
 mod harness;
+mod log;
 mod micro;
 
 fn main() {

@@ -7,7 +7,10 @@ use streams_dsl::{
     core::stores::{Backend, MemoryBackend, RocksBackend, RocksMemory},
 };
 
-use crate::harness::{Bench, batches};
+use crate::{
+    harness::{Bench, batches},
+    log,
+};
 
 const KEYS: usize = 100_000;
 const LARGE_CACHE: usize = 1 << 30;
@@ -22,6 +25,7 @@ const ALL: &[(&str, fn(Size))] = &[
     ("count-memory-often", count_memory_often),
     ("count-rocksdb", count_rocksdb),
     ("count-rocksdb-often", count_rocksdb_often),
+    ("log-append", log_append),
 ];
 
 /// What can be named on the command line.
@@ -167,4 +171,8 @@ fn with_rocksdb(run: impl FnOnce(Arc<dyn Backend>)) {
     let backend = RocksBackend::open(&folder, &["counts"], &memory).expect("the database opens");
     run(Arc::new(backend));
     std::fs::remove_dir_all(&folder).expect("the folder is ours");
+}
+
+fn log_append(size: Size) {
+    log::append(size.records / 3_000);
 }
