@@ -377,7 +377,7 @@ fn window<K: Data, V: Data>(
         _ => i64::MAX,
     };
     let Parts { staged, changelog, codec, options, budget } = parts(spec, values, env);
-    let bytes = WindowBytes::new(schema, staged, changelog);
+    let bytes = WindowBytes::new(Arc::clone(&spec.name), schema, staged, changelog);
     Ok(WindowTable::new(keys, Core::new(codec, bytes, options, &budget), size))
 }
 

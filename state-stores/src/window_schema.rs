@@ -100,7 +100,7 @@ impl WindowSchema {
     }
 
     /// Appends the local key of a changelog key; `false` if it is too short to be one.
-    pub(crate) fn from_changelog(&self, key: &[u8], out: &mut Vec<u8>) -> bool {
+    pub(crate) fn encode_logged(&self, key: &[u8], out: &mut Vec<u8>) -> bool {
         let parts = key.split_last_chunk::<4>().and_then(|(rest, seq)| {
             let (key, start) = rest.split_last_chunk::<8>()?;
             Some((key, i64::from_be_bytes(*start), u32::from_be_bytes(*seq)))

@@ -32,7 +32,7 @@ impl ChangelogRestore for Restorer {
         match window_schema(&self.spec) {
             None => out_key.extend_from_slice(key),
             Some(schema) => {
-                if !schema.from_changelog(key, out_key) {
+                if !schema.encode_logged(key, out_key) {
                     let what = format!("the changelog of store {}", self.spec.name);
                     return Err(StoreError::Corrupted { what });
                 }

@@ -17,10 +17,10 @@ fn read<T: StreamData>(bytes: Option<&[u8]>) -> Result<T, SerdeError> {
 }
 
 #[track_caller]
-fn check<T: StreamData + PartialEq + Debug>(value: T, expected: &[u8]) {
-    assert_eq!(bytes(&value).as_deref(), Some(expected));
-    assert_eq!(serde_of::<T>().size_hint(&value).unwrap_or(expected.len()), expected.len());
-    assert_eq!(read::<T>(Some(expected)).unwrap(), value);
+fn check<T: StreamData + PartialEq + Debug>(value: &T, expected: &[u8]) {
+    assert_eq!(bytes(value).as_deref(), Some(expected));
+    assert_eq!(serde_of::<T>().size_hint(value).unwrap_or(expected.len()), expected.len());
+    assert_eq!(&read::<T>(Some(expected)).unwrap(), value);
     assert_eq!(read::<Option<T>>(None).unwrap(), None);
     let error = read::<T>(None).unwrap_err().to_string();
     assert!(error.contains("null"), "{error}");
@@ -28,20 +28,20 @@ fn check<T: StreamData + PartialEq + Debug>(value: T, expected: &[u8]) {
 
 #[test]
 fn plain_types_have_kafkas_bytes() {
-    check("h\u{e9}".to_owned(), b"h\xc3\xa9");
-    check(String::new(), b"");
-    check(-2_i64, &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe]);
-    check(1_u64, &[0, 0, 0, 0, 0, 0, 0, 1]);
-    check(-2_i32, &[0xff, 0xff, 0xff, 0xfe]);
-    check(3_u32, &[0, 0, 0, 3]);
-    check(-2_i16, &[0xff, 0xfe]);
-    check(1.5_f64, &[0x3f, 0xf8, 0, 0, 0, 0, 0, 0]);
-    check(1.5_f32, &[0x3f, 0xc0, 0, 0]);
-    check(true, &[1]);
-    check(vec![1_u8, 2], &[1, 2]);
-    check(Bytes::from_static(&[1, 2]), &[1, 2]);
+    check(&"h\u{e9}".to_owned(), b"h\xc3\xa9");
+    check(&String::new(), b"");
+    check(&-2_i64, &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe]);
+    check(&1_u64, &[0, 0, 0, 0, 0, 0, 0, 1]);
+    check(&-2_i32, &[0xff, 0xff, 0xff, 0xfe]);
+    check(&3_u32, &[0, 0, 0, 3]);
+    check(&-2_i16, &[0xff, 0xfe]);
+    check(&1.5_f64, &[0x3f, 0xf8, 0, 0, 0, 0, 0, 0]);
+    check(&1.5_f32, &[0x3f, 0xc0, 0, 0]);
+    check(&true, &[1]);
+    check(&vec![1_u8, 2], &[1, 2]);
+    check(&Bytes::from_static(&[1, 2]), &[1, 2]);
     let text = "67e55044-10b1-426f-9247-bb680e5fe0c8";
-    check(Uuid::parse_str(text).unwrap(), text.as_bytes());
+    check(&Uuid::parse_str(text).unwrap(), text.as_bytes());
 }
 
 #[test]

@@ -4,15 +4,17 @@ use crate::backend::{KeyRange, Order, WriteBatch};
 use crate::changelog::Changelog;
 use crate::core::ByteStore;
 use crate::error::StoreError;
-use crate::staged::{Found, Staged};
+use crate::staged::{Found, ScanRange, Staged};
 use crate::time::Timestamp;
 use crate::window_schema::{
     Layout, LocalKey, WindowSchema, changelog_key, leading_bytes, leading_number, next_seq,
 };
 use bytes::Bytes;
 use std::ops::Bound;
+use std::sync::Arc;
 
-/// The local key of what a store knows of itself: `observed i64 | seq u32 | logged seq u32`.
+/// The local key of what a store knows of itself:
+/// `observed i64 | seq u32 | logged seq u32 | segment interval i64`.
 /// It lies before all entries, whose local keys begin with eight bytes.
 const MARK: &[u8] = &[];
 /// Before the first entry.
@@ -28,30 +30,42 @@ struct Mark {
     /// The sequence number of the last duplicate logged: deletions, which duplicates ignore, are
     /// logged and counted all the same, as in Java.
     logged_seq: u32,
+    /// The length of segments that the entries lie in; 0 for none.
+    interval_ms: i64,
 }
 
 impl Mark {
-    const NEW: Self = Self { observed: Timestamp::NONE.as_millis(), seq: 0, logged_seq: 0 };
+    fn new(schema: WindowSchema) -> Self {
+        let interval_ms = match schema.layout {
+            Layout::BySegment { interval_ms } => interval_ms,
+            Layout::ByStart => 0,
+        };
+        Self { observed: Timestamp::NONE.as_millis(), seq: 0, logged_seq: 0, interval_ms }
+    }
 
     fn to_bytes(self) -> Vec<u8> {
-        let Self { observed, seq, logged_seq } = self;
-        [&observed.to_be_bytes()[..], &seq.to_be_bytes(), &logged_seq.to_be_bytes()].concat()
+        let Self { observed, seq, logged_seq, interval_ms } = self;
+        let (seq, logged_seq) = (seq.to_be_bytes(), logged_seq.to_be_bytes());
+        [&observed.to_be_bytes()[..], &seq, &logged_seq, &interval_ms.to_be_bytes()].concat()
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (observed, rest) = bytes.split_first_chunk()?;
         let (seq, rest) = rest.split_first_chunk()?;
-        let logged_seq = rest.first_chunk()?;
+        let (logged_seq, rest) = rest.split_first_chunk()?;
+        let interval_ms = rest.first_chunk()?;
         Some(Self {
             observed: i64::from_be_bytes(*observed),
             seq: u32::from_be_bytes(*seq),
             logged_seq: u32::from_be_bytes(*logged_seq),
+            interval_ms: i64::from_be_bytes(*interval_ms),
         })
     }
 }
 
 #[derive(Debug)]
 pub(crate) struct WindowBytes {
+    name: Arc<str>,
     pub(crate) schema: WindowSchema,
     staged: Staged,
     changelog: Changelog,
@@ -65,13 +79,19 @@ pub(crate) struct WindowBytes {
 }
 
 impl WindowBytes {
-    pub(crate) fn new(schema: WindowSchema, staged: Staged, changelog: Changelog) -> Self {
+    pub(crate) fn new(
+        name: Arc<str>,
+        schema: WindowSchema,
+        staged: Staged,
+        changelog: Changelog,
+    ) -> Self {
         Self {
+            name,
             schema,
             staged,
             changelog,
             mark: None,
-            sealed: Mark::NEW,
+            sealed: Mark::new(schema),
             dropped: 0,
             key: Vec::new(),
             logged_key: Vec::new(),
@@ -92,17 +112,25 @@ impl WindowBytes {
         if let Some(mark) = self.mark {
             return Ok(mark);
         }
+        let new = Mark::new(self.schema);
         let found = self.staged.get(MARK)?;
-        let mut mark = found.and_then(|found| Mark::from_bytes(found.as_slice()));
-        self.sealed = mark.unwrap_or(Mark::NEW);
-        let known = mark.get_or_insert(Mark::NEW);
+        let mut mark = found.and_then(|found| Mark::from_bytes(found.as_slice())).unwrap_or(new);
+        if mark.interval_ms != new.interval_ms {
+            return Err(StoreError::InvalidConfig {
+                store: self.name.to_string(),
+                what: format!(
+                    "its files have segments of {} ms, the retention now asks for {} ms; delete the folder of the task and it is restored",
+                    mark.interval_ms, new.interval_ms
+                ),
+            });
+        }
+        self.sealed = mark;
         if let Some(last) = self.last_entry()? {
-            let restored_beyond = self.schema.leading(known.observed) < last;
-            if restored_beyond || *known == Mark::NEW {
-                known.observed = known.observed.max(self.latest_start(last)?);
+            let restored_beyond = self.schema.leading(mark.observed) < last;
+            if restored_beyond || mark == new {
+                mark.observed = mark.observed.max(self.latest_start(last)?);
             }
         }
-        let mark = *known;
         self.mark = Some(mark);
         Ok(mark)
     }
@@ -120,7 +148,7 @@ impl WindowBytes {
     /// The latest start among the entries of a leading number.
     fn latest_start(&mut self, leading: i64) -> Result<i64, StoreError> {
         let from = leading_bytes(leading);
-        let mut range = crate::staged::ScanRange::new(
+        let mut range = ScanRange::new(
             Bound::Included(from.to_vec()),
             leading
                 .checked_add(1)
@@ -202,7 +230,7 @@ impl ByteStore for WindowBytes {
         timestamp: Timestamp,
     ) -> Result<(), StoreError> {
         let Some(key) = self.schema.decode(local) else {
-            return Err(StoreError::Corrupted { what: "a windowed key".to_owned() });
+            return Err(StoreError::Corrupted { what: format!("a key of store {}", self.name) });
         };
         match self.schema.retain_duplicates {
             true => self.put_duplicate(key, value)?,

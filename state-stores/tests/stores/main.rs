@@ -1,5 +1,7 @@
 //! The stores over every backend.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are no `#[test]` to the lint")]
+
 mod backends;
 mod cache;
 mod key_value;

@@ -131,6 +131,17 @@ fn commits_remove_what_has_expired_and_keep_the_stream_time() {
 }
 
 #[test]
+fn files_of_another_segment_length_are_an_error_that_names_both() {
+    let backend = memory();
+    let mut store = builder(150_000, true).build(env(&backend, &Log::default(), 0)).unwrap();
+    put(&mut store, "a", 0);
+    commit(&mut store, &backend);
+    let mut store = builder(200_000, true).build(env(&backend, &Log::default(), 0)).unwrap();
+    let error = store.fetch(&text("a"), at(0)).unwrap_err().to_string();
+    assert!(error.contains("75000 ms") && error.contains("100000 ms"), "{error}");
+}
+
+#[test]
 fn a_restored_store_knows_its_stream_time() {
     for persistent in [true, false] {
         let (log, backend) = (Log::default(), memory());
