@@ -176,13 +176,23 @@ impl Staged {
         self.overlay.bytes()
     }
 
-    /// About how many entries the store has: what is committed, as of a backend's
-    /// own count.
+    /// About how many entries the store has: exact in memory; on disk the count of the database,
+    /// more by the writes since the last commit, which may overwrite.
     ///
     /// # Errors
     /// Those of the backend.
     pub fn approximate_entries(&self) -> Result<u64, StoreError> {
-        self.backend.approximate_entries(self.id)
+        let mut count = self.backend.approximate_entries(self.id)?;
+        let persistent = self.backend.is_persistent();
+        for (key, value) in self.overlay.iter() {
+            let is_below = !persistent && self.backend.get(self.id, key)?.is_some();
+            match (is_below, value) {
+                (false, Some(_)) => count += 1,
+                (true, None) => count = count.saturating_sub(1),
+                _ => {}
+            }
+        }
+        Ok(count)
     }
 
     fn is_removed(&self, key: &[u8]) -> bool {

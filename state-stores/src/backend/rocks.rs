@@ -11,6 +11,7 @@ use rocksdb::{
     ReadOptions, SstFileWriter,
 };
 use std::fmt;
+use std::fs;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,6 +26,8 @@ pub const ROCKS_FORMAT_VERSION: u32 = 1;
 const OFFSETS: &str = "offsets";
 /// The key of the format version, a u32, in the default family.
 const VERSION: &[u8] = b"format-version";
+/// What the names of sorted runs on their way in begin with.
+const RUN: &str = "ingest-";
 
 /// The stores of one task in one RocksDB, a column family each, another for the changelog
 /// offsets, and no write-ahead log: the changelog topic is one.
@@ -69,6 +72,7 @@ impl RocksBackend {
             all.into_iter().map(|name| ColumnFamilyDescriptor::new(name, table_options.clone()));
         let database =
             DB::open_cf_descriptors(&database_options, folder, descriptors).map_err(failed)?;
+        remove_runs(folder)?;
         let backend = Self {
             folder: folder.to_owned(),
             families,
@@ -126,6 +130,23 @@ impl RocksBackend {
     fn closed(&self) -> StoreError {
         StoreError::Closed { store: self.name() }
     }
+}
+
+/// Removes the names of runs that a crash left. Their files may be tables of the database by now:
+/// writing a new run under such a name would overwrite them.
+fn remove_runs(folder: &Path) -> Result<(), StoreError> {
+    let failed = |error: std::io::Error| StoreError::Io {
+        store: folder.display().to_string(),
+        what: "remove what a crash left".to_owned(),
+        source: error.into(),
+    };
+    for file in fs::read_dir(folder).map_err(failed)? {
+        let file = file.map_err(failed)?;
+        if file.file_name().to_string_lossy().starts_with(RUN) {
+            fs::remove_file(file.path()).map_err(failed)?;
+        }
+    }
+    Ok(())
 }
 
 fn backend_error(folder: &Path, what: &str, error: rocksdb::Error) -> StoreError {
@@ -281,7 +302,7 @@ impl Backend for RocksBackend {
         }
         let failed = |error| self.failed("take in a sorted run", error);
         let number = self.ingested.fetch_add(1, Ordering::Relaxed);
-        let file = self.folder.join(format!("ingest-{number}.sst"));
+        let file = self.folder.join(format!("{RUN}{number}.sst"));
         let opened = self.opened()?;
         let family = opened.store(store)?;
         {

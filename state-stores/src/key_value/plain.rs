@@ -59,7 +59,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         Ok(self.table.delete(key)?.map(|(value, _)| value))
     }
 
-    /// About how many keys are committed.
+    /// About how many keys there are below the cache; exact in memory.
     ///
     /// # Errors
     /// When the store cannot be read.

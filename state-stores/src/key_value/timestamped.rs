@@ -76,7 +76,7 @@ impl<K: Data, V: Data> TimestampedKeyValueStore<K, V> {
         Ok(self.table.delete(key)?.map(pair))
     }
 
-    /// About how many keys are committed.
+    /// About how many keys there are below the cache; exact in memory.
     ///
     /// # Errors
     /// When the store cannot be read.

@@ -29,7 +29,7 @@ pub(super) struct Overlay {
     index: HashTable<u32>,
     /// The slots in key order, as far as scans asked for it.
     runs: Runs,
-    /// Writes that are too long for a slot; so rare that they are kept apart.
+    /// The slots behind the part of their keys they are sorted by, for a commit.
     order: Vec<(u128, u32)>,
 }
 
@@ -107,6 +107,12 @@ impl Overlay {
         let (slots, arena) = (&self.slots, &self.arena);
         let rehash = |&slot: &u32| hash_bytes(slots[slot as usize].key(arena));
         self.index.insert_unique(hash, slot, rehash);
+    }
+
+    /// The writes, in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+        let slots = self.slots.iter().filter(|slot| slot.value_len != FORGOTTEN);
+        slots.map(|slot| (slot.key(&self.arena), slot.value(&self.arena)))
     }
 
     /// Undoes the writes to keys from `from` up to and without `to`.

@@ -153,6 +153,35 @@ mod rocksdb {
     }
 
     #[test]
+    fn a_run_linked_into_the_database_before_a_crash_is_not_overwritten() {
+        let disk = Disk::new("linked");
+        let run = |key: &'static [u8]| {
+            let bytes = || bytes::Bytes::from_static(key);
+            [(bytes(), Some(bytes()))]
+        };
+        let backend = disk.create(1).unwrap();
+        backend.ingest(StoreId(0), &run(b"first")).unwrap();
+        backend.close().unwrap();
+        drop(backend);
+        // As if the crash had come before the run's own name was removed.
+        let is_table = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "sst");
+        for file in fs::read_dir(disk.folder()).unwrap() {
+            let path = file.unwrap().path();
+            if is_table(&path) {
+                fs::hard_link(path, disk.folder().join("ingest-0.sst")).ok();
+            }
+        }
+        let backend = disk.open(1).unwrap();
+        backend.ingest(StoreId(0), &run(b"second")).unwrap();
+        backend.close().unwrap();
+        drop(backend);
+        let backend = disk.open(1).unwrap();
+        for key in [&b"first"[..], b"second"] {
+            assert_eq!(backend.get(StoreId(0), key).unwrap().as_deref(), Some(key));
+        }
+    }
+
+    #[test]
     fn a_newer_format_is_refused_with_both_versions() {
         let disk = Disk::new("version");
         disk.create(1).unwrap().close().unwrap();

@@ -145,6 +145,25 @@ fn discard_forgets_what_was_not_sealed() {
     assert_eq!(store.approximate_num_entries().unwrap(), 1);
 }
 
+#[test]
+fn entries_in_memory_are_counted_exactly_before_and_after_a_commit() {
+    let backend = memory();
+    let mut store: Plain =
+        Stores::key_value("names").build(env(&backend, &Log::default(), 0)).unwrap();
+    for key in ["a", "b"] {
+        store.put(&text(key), Some(text("1"))).unwrap();
+    }
+    assert_eq!(store.approximate_num_entries().unwrap(), 2);
+    let mut batch = WriteBatch::default();
+    store.seal(&mut batch);
+    backend.write(&mut batch).unwrap();
+    store.put(&text("a"), Some(text("2"))).unwrap();
+    store.delete(&text("b")).unwrap();
+    store.delete(&text("absent")).unwrap();
+    store.put(&text("c"), Some(text("1"))).unwrap();
+    assert_eq!(store.approximate_num_entries().unwrap(), 2);
+}
+
 #[derive(Clone, Debug)]
 enum Act {
     Put(u8, Option<i64>),
