@@ -16,6 +16,7 @@ mod produce;
 mod topology_spec;
 mod membership;
 mod admin;
+mod pattern;
 mod internal_topics;
 mod assignor;
 #[cfg(feature = "testing")]
@@ -41,6 +42,7 @@ pub use {
         GroupStatusCode, Membership, OwnedTasks, TaskAssignment,
     },
     names::{ParseTaskIdError, TaskId, TopicPartition},
+    pattern::TopicPattern,
     produce::{Ack, Acks, ProduceOptions, Producer, SendTicket},
     topology_spec::{CopartitionGroup, InternalTopicSpec, SubtopologySpec, TopologySpec},
     wake::WakeUp,

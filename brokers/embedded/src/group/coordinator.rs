@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use streams_core::broker::{
     AssignableMember, BrokerError, GroupDescription, GroupEvent, GroupOptions, GroupStatus,
-    GroupStatusCode, MemberDescription, OwnedTasks, TaskAssignment, TopicPlan, TopologySpec,
-    assign_tasks,
+    GroupStatusCode, MemberDescription, OwnedTasks, TaskAssignment, TopicPattern, TopicPlan,
+    TopologySpec, assign_tasks,
 };
 use streams_core::stores::Timestamp;
 
@@ -28,6 +28,7 @@ pub(crate) struct Coordinator {
 struct Group {
     epoch: i32,
     topology: TopologySpec,
+    patterns: BTreeMap<Arc<str>, TopicPattern>,
     plan: TopicPlan,
     /// Why nothing can be assigned.
     obstacle: Option<GroupStatus>,
@@ -91,6 +92,7 @@ impl Coordinator {
         group.expire(now);
         if group.members.is_empty() {
             group.topology.clone_from(topology);
+            group.patterns = patterns(topology).unwrap_or_default();
             group.shut_down = false;
             group.topics_version = 0;
             let delay = self.initial_rebalance_delay;
@@ -296,7 +298,7 @@ impl Group {
             self.assign();
             return true;
         }
-        let result = plan(&self.topology, topics);
+        let result = plan(&self.topology, &self.patterns, topics);
         self.topics_version = topics.version();
         let (plan, obstacle) = match result {
             Ok(plan) => (plan, None),
@@ -426,8 +428,15 @@ impl Group {
 }
 
 /// The plan of a topology's topics, with its internal topics created.
-fn plan(topology: &TopologySpec, topics: &Topics) -> Result<TopicPlan, GroupStatus> {
-    let mut plan = TopicPlan::new(topology, &topics.partition_counts(), |_, _| false)?;
+fn plan(
+    topology: &TopologySpec,
+    patterns: &BTreeMap<Arc<str>, TopicPattern>,
+    topics: &Topics,
+) -> Result<TopicPlan, GroupStatus> {
+    let matches = |pattern: &str, topic: &str| {
+        patterns.get(pattern).is_some_and(|pattern| pattern.matches(topic))
+    };
+    let mut plan = TopicPlan::new(topology, &topics.partition_counts(), matches)?;
     for topic in std::mem::take(&mut plan.missing) {
         if let Err(error) = topics.create(&topic) {
             return Err(GroupStatus {
@@ -441,14 +450,16 @@ fn plan(topology: &TopologySpec, topics: &Topics) -> Result<TopicPlan, GroupStat
 
 /// Refuses what this coordinator cannot do.
 pub(super) fn check(options: &GroupOptions, topology: &TopologySpec) -> Result<(), BrokerError> {
-    let patterns = topology.subtopologies.iter().flat_map(|s| &s.source_topic_patterns);
-    if let Some(pattern) = patterns.map(Arc::clone).next() {
-        return Err(BrokerError::invalid_request(format!(
-            "the embedded log cannot subscribe to the pattern {pattern} yet: name the topics"
-        )));
-    }
+    patterns(topology)?;
     if options.group_id.is_empty() || options.member_id.is_empty() {
         return Err(BrokerError::invalid_request("a member needs a group id and a member id"));
     }
     Ok(())
+}
+
+/// The patterns of a topology, compiled.
+fn patterns(topology: &TopologySpec) -> Result<BTreeMap<Arc<str>, TopicPattern>, BrokerError> {
+    let texts = topology.subtopologies.iter().flat_map(|s| &s.source_topic_patterns);
+    let compiled = texts.map(|text| Ok((Arc::clone(text), TopicPattern::new(Arc::clone(text))?)));
+    compiled.collect()
 }

@@ -225,7 +225,11 @@ impl Log {
         if self.log_start == self.end_offset() && large {
             self.roll(now)?;
         }
-        self.drop_segments(|segment, log_start| segment.next_offset <= log_start)
+        self.drop_segments(|segment, log_start| segment.next_offset <= log_start)?;
+        if let Some(first) = self.segments.front_mut() {
+            first.trim(self.log_start);
+        }
+        Ok(())
     }
 
     /// Deletes what the topic's retention no longer covers; returns how many segments that were.

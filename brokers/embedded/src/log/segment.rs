@@ -1,6 +1,7 @@
 //! One segment of a partition: a run of record batches, in memory or in a file named by the offset
 //! it begins with.
 
+use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -30,7 +31,7 @@ pub(super) struct Segment {
 
 #[derive(Debug)]
 enum Body {
-    Memory(Vec<RecordBatch>),
+    Memory(VecDeque<RecordBatch>),
     File { file: Arc<File>, path: PathBuf, index: SparseIndex },
 }
 
@@ -57,7 +58,7 @@ pub(crate) struct FileStretch {
 
 impl Segment {
     pub(super) fn in_memory(base_offset: i64) -> Self {
-        Self::new(base_offset, Body::Memory(Vec::new()))
+        Self::new(base_offset, Body::Memory(VecDeque::new()))
     }
 
     /// A new segment in `folder`, with an empty file.
@@ -116,7 +117,7 @@ impl Segment {
         let path = segment_path(folder, base_offset);
         let file = OpenOptions::new().read(true).write(true).open(&path);
         let file = file.map_err(|error| errors::io("open", &path, error))?;
-        let mut segment = Self::new(base_offset, Body::Memory(Vec::new()));
+        let mut segment = Self::new(base_offset, Body::Memory(VecDeque::new()));
         let mut index = SparseIndex::default();
         let end = scan(&file, &path, base_offset, recovery_point, |batch: &Scanned| {
             segment.take_note(batch.next_offset, batch.size, batch.newest);
@@ -145,7 +146,7 @@ impl Segment {
         match &mut self.body {
             Body::Memory(batches) => {
                 let batch = RecordBatch::parse(Bytes::copy_from_slice(bytes));
-                batches.push(batch.map_err(errors::batch)?);
+                batches.push_back(batch.map_err(errors::batch)?);
             }
             Body::File { file, path, .. } => {
                 if let Err(error) = files::write_at(file, bytes, position) {
@@ -181,7 +182,7 @@ impl Segment {
         match &self.body {
             Body::Memory(batches) => {
                 let first = batches.partition_point(|batch| batch.next_offset() <= offset);
-                ReadPlan::Memory(take_bytes(&batches[first..], max_bytes))
+                ReadPlan::Memory(take_bytes(batches.range(first..), max_bytes))
             }
             Body::File { file, path, index } => {
                 let relative = (offset - self.base_offset).max(0) as u32;
@@ -225,6 +226,15 @@ impl Segment {
         index.write(path).map_err(|error| errors::io("write the index of", path, error))
     }
 
+    /// Lets go of the batches before `offset`, where that gives memory back. A file goes as a whole.
+    pub(super) fn trim(&mut self, offset: i64) {
+        let Body::Memory(batches) = &mut self.body else { return };
+        while let Some(first) = batches.front().filter(|first| first.next_offset() <= offset) {
+            self.size -= first.size() as u64;
+            batches.pop_front();
+        }
+    }
+
     /// Deletes its files; those who read it at the time read on.
     pub(super) fn delete(self) -> Result<(), BrokerError> {
         let Body::File { path, .. } = self.body else { return Ok(()) };
@@ -237,7 +247,10 @@ impl Segment {
 }
 
 /// The first batch, and as many more as fit into `max_bytes` with it.
-fn take_bytes(batches: &[RecordBatch], max_bytes: usize) -> Vec<RecordBatch> {
+fn take_bytes<'a>(
+    batches: impl Iterator<Item = &'a RecordBatch>,
+    max_bytes: usize,
+) -> Vec<RecordBatch> {
     let mut taken = Vec::new();
     let mut size = 0;
     for batch in batches {

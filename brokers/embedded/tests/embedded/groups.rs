@@ -332,3 +332,25 @@ fn any_order_of_joins_leaves_and_crashes_ends_balanced_without_two_owners() {
         );
     }
 }
+
+#[test]
+fn a_topic_that_a_pattern_matches_is_read_as_soon_as_it_exists() {
+    let mut world = World::new(2);
+    let subtopology = &mut world.topology.subtopologies[0];
+    subtopology.changelog_topics.clear();
+    subtopology.source_topics.clear();
+    subtopology.source_topic_patterns = vec!["lines(-.+)?".into()];
+    let mut a = world.join("a", 0);
+    world.settle(&mut [&mut a]);
+    assert_eq!(a.owned.active.len(), 2);
+    make_topic(&world.broker, NewTopic::new("more-lines", 9));
+    world.settle(&mut [&mut a]);
+    assert_eq!(a.owned.active.len(), 2, "it does not match");
+    make_topic(&world.broker, NewTopic::new("lines-more", 5));
+    world.settle(&mut [&mut a]);
+    assert_eq!(a.owned.active.len(), 5);
+    world.topology.subtopologies[0].source_topic_patterns = vec!["lines(".into()];
+    let options = GroupOptions::new("other", "p", "m");
+    let refused = world.broker.membership(options, world.topology.clone(), WakeUp::new());
+    assert!(refused.unwrap_err().to_string().contains("lines("));
+}

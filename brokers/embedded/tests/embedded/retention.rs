@@ -111,3 +111,20 @@ fn a_segment_ends_by_age() {
         assert_eq!(read_text(broker, "lines"), ["2:c", "3:d"]);
     });
 }
+
+#[test]
+fn records_deleted_in_memory_give_their_memory_back_at_once() {
+    let broker = EmbeddedBroker::in_memory();
+    let lines = make_topic(&broker, NewTopic::new("lines", 1));
+    for _ in 0..10 {
+        write(&broker, &lines, 1, &["x", "y"]).unwrap();
+    }
+    let before = files(&broker, &lines).1;
+    broker.admin().delete_records(&[(lines.clone(), 15)]).unwrap();
+    assert_eq!(files(&broker, &lines), (15, before * 3 / 10), "the batch of 14 and 15 is whole");
+    assert_eq!(read_text(&broker, "lines"), ["15:y", "16:x", "17:y", "18:x", "19:y"]);
+    broker.admin().delete_records(&[(lines.clone(), 20)]).unwrap();
+    assert_eq!(files(&broker, &lines), (20, 0));
+    assert_eq!(write(&broker, &lines, 1, &["z"]).unwrap(), 20);
+    assert_eq!(read_text(&broker, "lines"), ["20:z"]);
+}

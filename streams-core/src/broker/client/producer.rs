@@ -101,8 +101,7 @@ impl<'a> ProducerRecord<'a> {
 /// What cannot be written is told by the next [`send`](RecordProducer::send) or
 /// [`flush`](RecordProducer::flush). Dropping it sends what is left, and does not wait: flush first.
 ///
-/// # Example: a record is sent and read back
-/// See `broker-embedded`, whose `EmbeddedBroker` is the broker at hand.
+/// `broker-embedded` has an example.
 pub struct RecordProducer {
     shared: Arc<Shared>,
 }
