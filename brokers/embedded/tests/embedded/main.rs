@@ -7,3 +7,5 @@ mod recovery;
 mod retention;
 mod groups;
 mod client;
+mod model;
+mod threads;
