@@ -183,7 +183,8 @@ pub struct GroupMetadata {
 /// a poll would have news, or a commit or a query of offsets has its answer.
 pub trait Membership: Debug + Send {
     /// Sends heartbeats that are due, the first of which joins the group, and returns news. Called
-    /// at least once in a heartbeat interval, with what the member owns at the time.
+    /// at least once in a heartbeat interval, with what the member owns at the time. `now` is the
+    /// caller's clock and paces the heartbeats; sessions are timed by the broker.
     ///
     /// # Errors
     /// [`Retriable`](super::BrokerErrorKind::Retriable) errors are dealt with inside; what comes
