@@ -243,7 +243,7 @@ impl DecodedBatch {
 }
 
 /// A key or a value: `Some(None)` is null.
-#[inline]
+#[inline(always)]
 fn take_part<'a>(record: &'a [u8], at: &mut usize) -> Option<Option<&'a [u8]>> {
     let length = take_int(record, at)?;
     if length < 0 {
