@@ -1,0 +1,6 @@
+//! Applications of one and of several instances on the embedded log: what a user sees of threads,
+//! commits, restores and errors.
+
+mod support;
+
+mod resume;
