@@ -10,10 +10,9 @@ use crate::support::{run, run_resuming, run_with};
 fn the_aggregator_builds_on_what_there_is() {
     let run = run(|builder| {
         let stream = builder.stream::<String, i64>("in");
-        let texts = stream.group_by_key().aggregate(
-            || "=".to_owned(),
-            |key, value, so_far| format!("{so_far}{key}{value}"),
-        );
+        let texts = stream
+            .group_by_key()
+            .aggregate(|| "=".to_owned(), |key, value, so_far| format!("{so_far}{key}{value}"));
         texts.to_stream().to("out");
     });
     run.put("a", 1, 5).put("a", 2, 3).put("b", 3, 1);

@@ -1,7 +1,9 @@
 use streams_core::OffsetReset;
 use streams_dsl::{Consumed, Named, Processed, SourceTopics};
 
-use crate::support::{mistake, run, topology};
+use streams_test::DriverOptions;
+
+use crate::support::{mistake, run_with, topology};
 
 #[test]
 fn an_empty_topology_reads_nothing() {
@@ -29,7 +31,8 @@ fn streams_of_one_topic_share_a_source() {
 
 #[test]
 fn streams_of_one_pattern_share_a_source() {
-    let run = run(|builder| {
+    // The driver knows by the partitions which topics there are.
+    let run = run_with(DriverOptions::new().partitions("in", 1), |builder| {
         builder.stream::<String, i64>(SourceTopics::pattern("i.")).to("one");
         builder.stream::<String, i64>(SourceTopics::pattern("i.")).to("two");
     });

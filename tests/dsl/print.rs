@@ -45,7 +45,8 @@ fn label_and_form_can_be_chosen() {
     let page = Page::default();
     let out = page.clone();
     let run = run(|builder| {
-        let printed = Printed::to_writer(out).label("orders").format(|key, value| format!("{key}:{value}"));
+        let printed =
+            Printed::to_writer(out).label("orders").format(|key, value| format!("{key}:{value}"));
         builder.stream::<String, i64>("in").print_with(printed.name("printer"));
     });
     run.put("a", 1, 5);
@@ -71,5 +72,8 @@ fn a_file_that_cannot_be_written_is_a_mistake() {
         let printed = Printed::to_file("no/such/folder/file");
         builder.stream::<String, i64>("in").print_with(printed);
     });
-    assert!(text.starts_with("KSTREAM-SOURCE-0000000000: file no/such/folder/file cannot"), "{text}");
+    assert!(
+        text.starts_with("KSTREAM-SOURCE-0000000000: file no/such/folder/file cannot"),
+        "{text}"
+    );
 }

@@ -39,7 +39,11 @@ impl FixedKeyProcessor<String, i64, i64> for Count {
 struct Swallow;
 
 impl Processor<String, i64> for Swallow {
-    fn process(&mut self, _: Record<String, i64>, _: &mut Context<'_, streams_dsl::Nothing, streams_dsl::Nothing>) -> Outcome {
+    fn process(
+        &mut self,
+        _: Record<String, i64>,
+        _: &mut Context<'_, streams_dsl::Nothing, streams_dsl::Nothing>,
+    ) -> Outcome {
         Ok(())
     }
 }

@@ -3,7 +3,10 @@ use crate::support::{run, run_resuming};
 #[test]
 fn select_key_keeps_value_and_timestamp() {
     let run = run(|builder| {
-        builder.stream::<String, i64>("in").select_key(|key, value| value + key.len() as i64).to("out");
+        builder
+            .stream::<String, i64>("in")
+            .select_key(|key, value| value + key.len() as i64)
+            .to("out");
     });
     run.put("abc", 1, 5);
     assert_eq!(run.out::<i64, i64>(), "4=1@5");

@@ -66,7 +66,7 @@ fn branches_are_numbered_and_each_draws_a_number() {
     })
     .describe()
     .to_string();
-    for name in ["split-1", "split-named", "split-0", "KSTREAM-FILTER-0000000004"] {
+    for name in ["split-1", "split-named", "split-0", "KSTREAM-FILTER-0000000005"] {
         assert!(text.contains(name), "{text}");
     }
 }

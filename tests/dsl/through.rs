@@ -33,5 +33,5 @@ fn it_is_a_sink_and_a_source() {
     .describe()
     .to_string();
     assert!(text.contains("Sink: writer (topic: between)"), "{text}");
-    assert!(text.contains("Source: KSTREAM-SOURCE-0000000001 (topics: [between])"), "{text}");
+    assert!(text.contains("Source: KSTREAM-SOURCE-0000000002 (topics: [between])"), "{text}");
 }

@@ -73,7 +73,6 @@ fn a_type_without_a_serde_can_be_written_with_one() {
             Ok(Plain)
         }
     }
-    use streams_dsl::Serde;
     let run = run(|builder| {
         let stream = builder.stream::<String, i64>("in").map_values(|_| Plain);
         stream.to_with("out", Produced::new().value_serde(Anything));

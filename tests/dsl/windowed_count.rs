@@ -104,7 +104,11 @@ fn wrong_arithmetic_is_a_mistake() {
         let grouped = builder.stream::<String, i64>("in").group_by_key();
         grouped.windowed_by(Hopping::of(ms(10)).advance_by(ms(11))).count();
     });
-    assert!(advance.starts_with("KSTREAM-AGGREGATE-0000000002: windows of 10 ms cannot advance by 11 ms"), "{advance}");
+    assert!(
+        advance
+            .starts_with("KSTREAM-AGGREGATE-0000000002: windows of 10 ms cannot advance by 11 ms"),
+        "{advance}"
+    );
     let retention = mistake(|builder| {
         let grouped = builder.stream::<String, i64>("in").group_by_key();
         let windows = grouped.windowed_by(Tumbling::of(ms(10)).grace(ms(5)));

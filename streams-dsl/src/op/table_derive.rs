@@ -79,8 +79,8 @@ impl<K: Data, V: Data> KTable<K, V> {
         }
         let (node_name, demand) = (Arc::clone(&name), Rc::clone(&content.demand));
         let (keys, values) = (Arc::clone(&key), Arc::clone(&value));
+        let options = plan.store_options(options);
         let node = plan.add(&[self.at.node], &name, Kind::Inner, {
-            let plan = plan.clone();
             move |place| {
                 let tells_old = demand.old_values.get();
                 let keeps = options.name.clone().map(|name| (store, name));
@@ -94,7 +94,7 @@ impl<K: Data, V: Data> KTable<K, V> {
                 place.topology.add_processor(&node_name, supplier, &place.parents);
                 let Some((store, store_name)) = keeps else { return };
                 let builder = Stores::timestamped_key_value_with(&store_name, keys, values);
-                let builder = plan.store_options(options).apply(builder);
+                let builder = options.apply(builder);
                 place.topology.define_state_store(store, builder.send_old_values(tells_old));
                 place.topology.connect(&node_name, store);
                 place.topology.set_cache_owner(store, &node_name);

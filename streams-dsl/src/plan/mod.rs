@@ -134,6 +134,7 @@ impl Plan {
 
     /// Writes the plan. Handles that are still around describe nothing any more.
     pub(crate) fn lower(&self) -> TopologyBuilder {
-        lower::lower(std::mem::take(&mut *self.graph()))
+        let graph = std::mem::take(&mut *self.graph());
+        lower::lower(graph)
     }
 }
