@@ -14,11 +14,13 @@ use crate::Result;
 
 /// How far an application is behind: records in its source topics, repartition topics included,
 /// beyond the offsets it committed.
+#[derive(Clone, Debug)]
 pub struct Lag {
     broker: EmbeddedBroker,
     application_id: String,
     /// As the topology names them: internal ones without the application id.
     sources: Vec<Arc<str>>,
+    before: Vec<(TopicPartition, i64, i64)>,
 }
 
 impl Lag {
@@ -34,6 +36,7 @@ impl Lag {
             broker: broker.clone(),
             application_id: application_id.to_owned(),
             sources: sources.flatten().collect(),
+            before: Vec::new(),
         }
     }
 
@@ -60,22 +63,25 @@ impl Lag {
         Ok(rows.collect())
     }
 
+    /// Whether the application has processed and committed all there is. Has to be seen twice: what
+    /// one look found done wrote nothing more before the next.
+    pub fn is_none_left(&mut self) -> Result<bool> {
+        let now = self.offsets()?;
+        let is_done = now.iter().all(|(_, committed, end)| committed == end);
+        let is_same = now == self.before;
+        self.before = now;
+        Ok(is_done && is_same)
+    }
+
     /// Waits until the application has processed and committed all there is.
-    pub async fn none_left(&self, streams: &KafkaStreams) -> Result<()> {
+    pub async fn none_left(mut self, streams: &KafkaStreams) -> Result<()> {
         let mut looks = tokio::time::interval(Duration::from_millis(10));
-        let mut before = Vec::new();
-        loop {
-            looks.tick().await;
+        while !self.is_none_left()? {
             if let Some(error) = streams.error() {
                 return Err(error.into());
             }
-            let now = self.offsets()?;
-            let is_done = now.iter().all(|(_, committed, end)| committed == end);
-            // Twice the same: what the first look found done wrote nothing more in between.
-            if is_done && now == before {
-                return Ok(());
-            }
-            before = now;
+            looks.tick().await;
         }
+        Ok(())
     }
 }

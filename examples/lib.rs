@@ -85,7 +85,7 @@ impl Application {
     /// Waits until everything produced so far is processed and committed, then reads all of `topic`.
     pub async fn results<K: StreamData, V: StreamData>(&self, topic: &str) -> Result<Vec<(K, V)>> {
         self.producer.flush().await?;
-        self.lag.none_left(&self.streams).await?;
+        self.lag.clone().none_left(&self.streams).await?;
         let mut reader = RecordReader::topic(&self.broker, topic, &ReadOptions::all())?;
         let mut results = Vec::new();
         while let Some(record) = reader.next().await {

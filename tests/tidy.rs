@@ -54,6 +54,7 @@ const PLACES: &[(&[&str], &[&str], &str)] = &[
         &[
             "streams-core/src/runtime/",
             "streams-core/src/restore/updater.rs",
+            "streams-core/src/broker/client/producer.rs",
             "brokers/embedded/src/flusher.rs",
         ],
         "threads start at the edge; everything else is synchronous and runs to completion",

@@ -1,0 +1,185 @@
+//! What the user sees.
+
+use std::{
+    error::Error,
+    fs::File,
+    io::{self, BufWriter, Write},
+    path::Path,
+};
+
+use crate::feed::Fed;
+
+/// How many words the table shows.
+const SHOWN: usize = 20;
+
+/// An I/O error with the path it is about.
+pub(crate) fn at(path: &Path, error: &io::Error) -> String {
+    format!("{}: {error}", path.display())
+}
+
+/// An error with all its causes, on one line.
+pub(crate) fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// Records that the application processed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Processed {
+    pub(crate) lines: i64,
+    pub(crate) words: i64,
+}
+
+impl Processed {
+    /// What came after `before`.
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self { lines: self.lines - before.lines, words: self.words - before.words }
+    }
+}
+
+/// A line that tells how far it is: rewritten in a terminal, else one for every tenth.
+pub(crate) struct Progress {
+    in_terminal: bool,
+    tenths: u64,
+}
+
+impl Progress {
+    pub(crate) fn new(in_terminal: bool) -> Self {
+        Self { in_terminal, tenths: 0 }
+    }
+
+    /// Tells, if there is news.
+    pub(crate) fn show(
+        &mut self,
+        fed: &Fed,
+        processed: Processed,
+        written: Processed,
+        restored: u64,
+    ) {
+        let Processed { lines, words } = processed;
+        let share = |part: i64, all: i64| if all <= 0 { 1.0 } else { part as f64 / all as f64 };
+        let read = share(fed.bytes as i64, fed.bytes_in_all as i64);
+        let counted = read * share(lines, written.lines) * share(words, written.words);
+        let (read, counted) = ((100.0 * read) as u64, (100.0 * counted) as u64);
+        let mut line = format!("read {read} %, counted {counted} %: {lines} lines, {words} words");
+        if restored > 0 {
+            line += &format!("; restored {restored} records");
+        }
+        if self.in_terminal {
+            eprint!("\r\x1b[K{line}");
+        } else if counted / 10 > self.tenths {
+            eprintln!("{line}");
+        }
+        self.tenths = self.tenths.max(counted / 10);
+    }
+
+    /// Clears the line.
+    pub(crate) fn end(&self) {
+        if self.in_terminal {
+            eprint!("\r\x1b[K");
+        }
+    }
+}
+
+/// What a run did.
+pub(crate) struct Done {
+    pub(crate) fed: Fed,
+    /// What the user should know of single texts.
+    pub(crate) notes: Vec<String>,
+    pub(crate) processed: Processed,
+    /// Changelog records that were read back into the store.
+    pub(crate) restored: u64,
+    pub(crate) millis: i64,
+}
+
+/// After Ctrl-C or SIGTERM.
+pub(crate) fn stopped(done: &Done) {
+    print_counters(done);
+    println!("stopped; run it again to go on");
+}
+
+/// The table, sorted by count, and what was done.
+pub(crate) fn finished(done: &Done, words: &[(String, i64)], folder: &Path, output: Option<&Path>) {
+    println!("{}\n", table(words));
+    print_counters(done);
+    println!("log        {}", folder.join("log").display());
+    println!("state      {}", folder.join("state").display());
+    if let Some(output) = output {
+        println!("counts     {}", output.display());
+    }
+    println!(
+        "\nTry next: run it again (nothing is counted twice); append a line to a text; stop it with\n\
+         Ctrl-C or kill -9 in the middle; delete the state (it is restored from the log);\n\
+         --input FILE.. for other texts, --output COUNTS.tsv for all counts, --fresh to begin anew."
+    );
+}
+
+fn print_counters(done: &Done) {
+    for note in &done.notes {
+        println!("note: {note}");
+    }
+    let Processed { lines, words } = done.processed;
+    if lines + words == 0 {
+        println!("processed  0 records: everything was counted before");
+    } else {
+        let records = lines + words;
+        println!("processed  {records} records: {lines} lines and their {words} words");
+    }
+    println!("restored   {} records", done.restored);
+    let seconds = done.millis.max(1) as f64 / 1000.0;
+    println!("took       {seconds:.1} s, {:.0} words a second", words as f64 / seconds);
+    println!("read       {} new lines", done.fed.lines);
+}
+
+/// The most frequent words; of two as frequent, the first of the alphabet.
+fn table(words: &[(String, i64)]) -> String {
+    let mut most: Vec<&(String, i64)> = words.iter().collect();
+    most.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    most.truncate(SHOWN);
+    let width = most.iter().map(|(word, _)| word.chars().count()).max().unwrap_or(0).max(4);
+    let mut text = format!("{:<width$}  {:>9}", "word", "count");
+    for (word, count) in &most {
+        text += &format!("\n{word:<width$}  {count:>9}");
+    }
+    text + &format!("\n{} of {} words", most.len(), words.len())
+}
+
+/// All counts, `word<TAB>count`, in the order of `words`.
+pub(crate) fn write_tsv(path: &Path, words: &[(String, i64)]) -> io::Result<()> {
+    let mut out = BufWriter::new(File::create(path)?);
+    for (word, count) in words {
+        writeln!(out, "{word}\t{count}")?;
+    }
+    out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(rows: &[(&str, i64)]) -> Vec<(String, i64)> {
+        rows.iter().map(|(word, count)| ((*word).to_owned(), *count)).collect()
+    }
+
+    #[test]
+    fn the_table_shows_the_most_frequent_words_first() {
+        let shown = table(&words(&[("a", 1), ("b", 12), ("longest", 1)]));
+        assert_eq!(
+            shown,
+            "word         count\n\
+             b               12\n\
+             a                1\n\
+             longest          1\n\
+             3 of 3 words"
+        );
+        let many: Vec<_> = (0..30).map(|number| (format!("w{number}"), number)).collect();
+        assert_eq!(table(&many).lines().count(), SHOWN + 2);
+        assert!(table(&many).ends_with("20 of 30 words"));
+        assert_eq!(table(&[]), "word      count\n0 of 0 words");
+    }
+}
