@@ -18,7 +18,7 @@
 //!
 //! The checks panic where the contract is broken.
 
-use crate::backend::{Backend, KeyRange, Order, StoreId, WriteBatch};
+use crate::backend::{Backend, KeyRange, Order, StoreId, Write, WriteBatch};
 use crate::error::StoreError;
 use crate::staged::{ScanRange, Staged};
 use bytes::Bytes;
@@ -252,10 +252,13 @@ pub fn check_history(place: &dyn Place, steps: &[Step]) -> Result<(), StoreError
             Step::DeleteRange(from, to) => {
                 staged.delete_range(from, to);
                 now.retain(|key, _| !(from <= key && key < to));
+                let found = staged.get(from)?.map(|found| found.as_slice().to_vec());
+                assert_eq!(found, now.get(from).cloned());
             }
             Step::Commit => {
                 let mut batch = WriteBatch::default();
                 staged.seal(&mut batch);
+                assert!(keys(&batch).is_sorted(), "a commit is written in the order of its keys");
                 backend.write(&mut batch)?;
                 committed.clone_from(&now);
             }
@@ -271,6 +274,14 @@ pub fn check_history(place: &dyn Place, steps: &[Step]) -> Result<(), StoreError
     }
     let all = ScanRange::new(Bound::Unbounded, Bound::Unbounded);
     compare(&mut staged, &now, all, true)
+}
+
+fn keys(batch: &WriteBatch) -> Vec<&[u8]> {
+    let key = |write| match write {
+        Write::Put { key, .. } | Write::Delete { key, .. } => Some(key),
+        Write::DeleteRange { .. } => None,
+    };
+    batch.iter().filter_map(key).collect()
 }
 
 fn compare(
