@@ -4,3 +4,6 @@
 mod support;
 
 mod resume;
+mod restoring;
+mod instances;
+mod errors;

@@ -102,9 +102,7 @@ pub fn word_count(kept: Kept) -> (Topology, CountStore) {
         .add_source::<Ignored, String>("lines", &[LINES])
         .add_step::<Ignored, String, String, String, _>(
             "split",
-            |_, line, ctx| {
-                split(&line, &mut |word| ctx.pass(word.to_owned(), String::new()))
-            },
+            |_, line, ctx| split(&line, &mut |word| ctx.pass(word.to_owned(), String::new())),
             &["lines"],
         )
         .add_internal_topic("words-repartition", None)
@@ -204,6 +202,19 @@ pub async fn reach(streams: &KafkaStreams, wanted: State) {
 pub async fn close(streams: &KafkaStreams) {
     tokio::time::timeout(PATIENCE, streams.close()).await.expect("close hangs").unwrap();
     assert_eq!(streams.state(), State::NotRunning);
+}
+
+/// Waits until an instance runs `count` tasks.
+pub async fn owns(streams: &KafkaStreams, count: usize) {
+    let mut states = streams.states();
+    loop {
+        let metrics = streams.metrics().await;
+        let tasks: usize = metrics.threads.iter().map(|thread| thread.tasks.len()).sum();
+        if tasks == count && *states.borrow_and_update() == State::Running {
+            return;
+        }
+        tokio::time::timeout(PATIENCE, states.changed()).await.expect("tasks never came").unwrap();
+    }
 }
 
 /// Starts an instance and waits until it runs.

@@ -69,10 +69,6 @@ pub(super) struct ThreadEnd {
 }
 
 impl Control {
-    pub(super) fn state(&self) -> State {
-        self.state
-    }
-
     fn become_state(&mut self, next: State) {
         if self.state != next && self.state.may_become(next) {
             self.changes.push_back((next, self.state));

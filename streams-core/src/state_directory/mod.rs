@@ -65,6 +65,7 @@ impl StateDirectory {
         Ok(Self { root, owned: Mutex::default(), _lock: lock })
     }
 
+    #[cfg(test)]
     pub(crate) fn path(&self) -> &Path {
         &self.root
     }

@@ -68,12 +68,6 @@ impl ProcessIds {
         Ok(id.to_string())
     }
 
-    /// Forgets a thread's member id: the group knows it as another one's by now.
-    pub(crate) fn forget_member(&mut self, thread: usize) -> Result<(), StreamsError> {
-        self.members.remove(&thread);
-        self.save()
-    }
-
     fn save(&self) -> Result<(), StreamsError> {
         let Some(file) = &self.file else { return Ok(()) };
         let mut text = format!("process.id={}\n", self.process);

@@ -66,9 +66,9 @@ impl ActiveTask {
 
     /// Bytes of writes since the last commit.
     pub(crate) fn staged_bytes(&mut self) -> usize {
-        let stores: Vec<usize> = self.stores.indices().collect();
-        let staged = |store: &mut dyn StateStore| store.staged_bytes();
-        stores.into_iter().filter_map(|index| self.task.store_mut(index).map(staged)).sum()
+        let (task, indices) = (&mut self.task, self.stores.indices());
+        let staged = |index| task.store_mut(index).map_or(0, |store| store.staged_bytes());
+        indices.map(staged).sum()
     }
 
     /// Counters, the restored records included.

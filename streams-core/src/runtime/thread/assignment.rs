@@ -16,6 +16,10 @@ use super::{StreamThread, opening::Opening};
 impl StreamThread {
     /// Polls the group and carries out what it wants.
     pub(super) fn follow_group(&mut self, now: Timestamp) -> Result<(), StreamsError> {
+        if self.stopping && self.running.is_empty() {
+            // Nothing is left to give up, and nothing more is wanted.
+            return Ok(());
+        }
         match self.group.poll(&self.owned, now)? {
             Some(News::Assignment(_)) if self.stopping => {}
             Some(News::Assignment(assignment)) => {
@@ -128,7 +132,7 @@ impl StreamThread {
     }
 
     /// Ends the membership; everything is committed, or not to be.
-    pub(super) fn leave(&mut self, _now: Timestamp) {
+    pub(super) fn leave(&mut self) {
         self.lose_all();
         self.group.leave();
     }

@@ -196,7 +196,7 @@ impl StreamThread {
             busy |= self.advance_commit(now)?;
         }
         if self.stopping && self.commit.is_idle() {
-            self.leave(now);
+            self.leave();
             return Ok(Pass::Done);
         }
         let due = if busy { Due::Lingered } else { Due::Idle };

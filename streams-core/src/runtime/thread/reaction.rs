@@ -36,7 +36,7 @@ impl StreamThread {
                 self.lose_all();
                 *self.collector.borrow_mut() = new_collector(&self.env, now);
                 self.tell_state();
-                if self.stopping { Err(error) } else { Ok(()) }
+                Ok(())
             }
             Reaction::Stop => Err(error),
         }
