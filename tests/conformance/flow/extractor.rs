@@ -54,6 +54,20 @@ impl<K: 'static> TimestampExtractor<K, Dyn> for Extractor {
     }
 }
 
+/// The same for the source of a table, whose deletions are `None`.
+impl<K: 'static> TimestampExtractor<K, Option<Dyn>> for Extractor {
+    fn extract(
+        &self,
+        record: &ConsumerRecord<'_, K, Option<Dyn>>,
+        partition_time: Timestamp,
+    ) -> Result<Timestamp, ProcessorError> {
+        let ConsumerRecord { topic, partition, offset, timestamp, key, headers, .. } = *record;
+        let value = record.value.as_ref().unwrap_or(&Dyn::Null);
+        let dynamic = ConsumerRecord { topic, partition, offset, timestamp, key, value, headers };
+        self.extract(&dynamic, partition_time)
+    }
+}
+
 /// A number, or the number before the first colon of a text.
 fn told_by(value: &Dyn) -> Option<Timestamp> {
     match value {

@@ -2,7 +2,7 @@
 
 use super::{
     Build,
-    handle::{AnyGrouped, ByKey, DslKey, Handle, misplaced},
+    handle::{AnyGrouped, ByKey, DslKey, Handle, Windowing, misplaced},
     options::named,
 };
 use crate::{
@@ -93,27 +93,32 @@ impl Build {
         } else {
             grouped.windowed_by(Tumbling::of(size).grace(grace.unwrap_or_default()))
         };
-        let windowed_key = Type::time(key.clone(), op.number("sizeMs")?);
-        self.put(op, Handle::Windowed(windowed, windowed_key), key, value)
+        let size = op.number("sizeMs")?;
+        let windowing = Windowing {
+            key: Type::time(key.clone(), size),
+            retention: size.saturating_add(op.number_or("graceMs", 0)),
+        };
+        self.put(op, Handle::Windowed(windowed, windowing), key, value)
     }
 
     pub(super) fn on_windowed(
         &mut self,
         name: &str,
         op: &Op,
-        windowed: &TimeWindowedKStream<Dyn, Dyn>,
-        ((key, value), windowed_key): (&Types, &Type),
+        (windowed, windowing): (&TimeWindowedKStream<Dyn, Dyn>, &Windowing),
+        (key, value): &Types,
     ) -> Result<(), Failure> {
         let (table, made) = match name {
             "count" if op.get("materialized").is_some() => {
-                (windowed.count_as_with(self.kept::<Dyn>(op, key, &Type::Long)?), Type::Long)
+                let kept = self.kept_windows(op, key, &Type::Long, windowing)?;
+                (windowed.count_as_with(kept), Type::Long)
             }
             "count" => (windowed.count_as_with(self.unsaid().processor(named(op))), Type::Long),
             "reduce" => {
                 let reducer = Reducer::parse(op.text("reducer")?, value)?;
                 let table = windowed.reduce_with(
                     move |so_far: Dyn, value: Dyn| reducer.apply(&so_far, &value),
-                    self.kept::<Dyn>(op, key, value)?,
+                    self.kept_windows(op, key, value, windowing)?,
                 );
                 (table, value.clone())
             }
@@ -125,18 +130,18 @@ impl Build {
                     move |key: &Dyn, value: Dyn, so_far: Dyn| {
                         aggregator.apply(key, &value, &so_far)
                     },
-                    self.kept::<Dyn>(op, key, &made)?,
+                    self.kept_windows(op, key, &made, windowing)?,
                 );
                 (table, made)
             }
             "emitStrategy" if op.text("emit")? == "onWindowUpdate" => {
-                let handle = Handle::Windowed(windowed.clone(), windowed_key.clone());
+                let handle = Handle::Windowed(windowed.clone(), windowing.clone());
                 return Ok(self.put(op, handle, key, value)?);
             }
             "emitStrategy" => return Err(Refusal::unsupported("emit onWindowClose").into()),
             _ => return Err(misplaced(name, "a windowed stream").into()),
         };
-        Ok(self.put(op, Windowed::<Dyn>::table(table), windowed_key, &made)?)
+        Ok(self.put(op, Windowed::<Dyn>::table(table), &windowing.key, &made)?)
     }
 
     /// What an aggregation without a word on its store has.

@@ -1,7 +1,7 @@
 //! What the operations of the DSL make, under the names that scenarios give them.
 
 use crate::{flow::Key, processor::StoreKey, refusal::Refusal, types::Type, value::Dyn};
-use streams_core::stores::Windowed;
+use streams_core::stores::{StreamData, Windowed};
 use streams_dsl::{KGroupedStream, KStream, KTable, TimeWindowedKStream};
 
 /// The same thing with keys of either kind.
@@ -40,8 +40,17 @@ pub enum Handle {
     Table(AnyTable),
     /// A grouped stream.
     Grouped(AnyGrouped),
-    /// A stream grouped by key and window; the type is that of the windowed key.
-    Windowed(TimeWindowedKStream<Dyn, Dyn>, Type),
+    /// A stream grouped by key and window.
+    Windowed(TimeWindowedKStream<Dyn, Dyn>, Windowing),
+}
+
+/// What has to be known of windows besides the stream.
+#[derive(Clone, Debug)]
+pub struct Windowing {
+    /// The type of the windowed key.
+    pub key: Type,
+    /// Size and grace in milliseconds: how long windows have to be kept.
+    pub retention: i64,
 }
 
 /// A handle and its types.
@@ -56,7 +65,7 @@ pub struct Typed {
 }
 
 /// A kind of keys, as operations of the DSL need it.
-pub trait DslKey: StoreKey {
+pub trait DslKey: StoreKey + StreamData {
     /// A stream as a handle.
     fn stream(stream: KStream<Self, Dyn>) -> Handle;
     /// A table as a handle.

@@ -28,13 +28,17 @@ use streams_dsl::StreamsBuilder;
 pub fn build(ops: &[Op], config: &Config) -> Result<Application, Failure> {
     optimization::check(ops, config)?;
     let mut build = Build {
-        builder: StreamsBuilder::new(),
+        builder: if config.in_memory {
+            StreamsBuilder::new().in_memory_stores()
+        } else {
+            StreamsBuilder::new()
+        },
         handles: BTreeMap::new(),
         topics: TopicTypes::default(),
         stores: DeclaredStores::default(),
         registry: StoreRegistry::default(),
         extractor: config.extractor,
-        in_memory: config.in_memory,
+        additional_retention: config.additional_retention,
     };
     for op in ops {
         build.apply(op)?;
@@ -50,7 +54,7 @@ struct Build {
     stores: DeclaredStores,
     registry: StoreRegistry,
     extractor: Extractor,
-    in_memory: bool,
+    additional_retention: i64,
 }
 
 impl AddStore for StreamsBuilder {
@@ -84,8 +88,8 @@ impl Build {
             Handle::Grouped(grouped) => {
                 each_key!(grouped, it => self.on_grouped(name, op, &it, &types))
             }
-            Handle::Windowed(windowed, key) => {
-                self.on_windowed(name, op, &windowed, (&types, &key))
+            Handle::Windowed(stream, windowing) => {
+                self.on_windowed(name, op, (&stream, &windowing), &types)
             }
         }
     }

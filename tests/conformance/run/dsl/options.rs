@@ -1,6 +1,9 @@
 //! Options of the DSL as scenarios say them.
 
-use super::{Build, handle::DslKey};
+use super::{
+    Build,
+    handle::{DslKey, Windowing},
+};
 use crate::{
     flow::{DynSerde, Key},
     function::Thrown,
@@ -8,6 +11,7 @@ use crate::{
     run::millis,
     scenario::Op,
     types::Type,
+    value::Dyn,
 };
 use streams_dsl::{Materialized, Named, Said};
 
@@ -38,13 +42,34 @@ impl Build {
         self.materialized(serdes.processor(named(op)), op)
     }
 
+    /// As [`kept`](Self::kept), for the table of a windowed aggregation.
+    pub(super) fn kept_windows(
+        &self,
+        op: &Op,
+        key: &Type,
+        value: &Type,
+        windowing: &Windowing,
+    ) -> Result<MaterializedBy<Dyn>, Refusal> {
+        let kept = self.kept::<Dyn>(op, key, value)?;
+        let said = op.object("materialized");
+        let Some(said) = said.filter(|it| it.get("supplier").is_some()) else { return Ok(kept) };
+        if said.flag("logging") == Some(false) {
+            return Ok(kept);
+        }
+        // Java's suppliers have a retention of their own, which the changelog does not follow.
+        let retention = windowing.retention.saturating_add(self.additional_retention);
+        let least = ("retention.ms".to_owned(), retention.to_string());
+        let settings = [least].into_iter().chain(said.settings("logConfig"));
+        Ok(kept.logging_config(settings.collect()))
+    }
+
     /// The options of an operation's member `materialized`, if it has one.
     pub(super) fn materialized<KS, VS>(
         &self,
         to: Materialized<KS, VS>,
         op: &Op,
     ) -> Result<Materialized<KS, VS>, Refusal> {
-        let mut to = if self.in_memory { to.in_memory() } else { to.persistent() };
+        let mut to = to;
         let Some(said) = op.object("materialized") else { return Ok(to) };
         if let Some(name) = said.optional("name") {
             to = to.name(name);

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     flow::DynSerde,
-    function::{Expression, Joiner},
+    function::{Expression, Joiner, Predicate, Thrown},
     refusal::Refusal,
     run::application::{Failure, Types},
     scenario::Op,
@@ -15,7 +15,7 @@ use crate::{
 };
 use std::convert::Infallible;
 use streams_core::stores::Windowed;
-use streams_dsl::{Joined, KStream, KTable};
+use streams_dsl::{Joined, KStream, KTable, Materialized, SerdeFor};
 
 impl Build {
     pub(super) fn on_table<K: DslKey>(
@@ -39,8 +39,27 @@ impl Build {
                 }
                 Ok(())
             }
-            "filter" | "filterNot" | "mapValues" | "transformValues" | "suppress" | "groupBy"
-            | "join" | "leftJoin" | "outerJoin" => {
+            "filter" | "filterNot" => {
+                let filtered = if op.get("materialized").is_some() {
+                    let kept = self.kept::<K>(op, &types.0, &types.1)?;
+                    filter(table, op, name == "filterNot", types, kept)?
+                } else {
+                    let unsaid = self.unsaid().processor(named(op));
+                    filter(table, op, name == "filterNot", types, unsaid)?
+                };
+                Ok(self.put(op, K::table(filtered), &types.0, &types.1)?)
+            }
+            "mapValues" => {
+                let mapper = Expression::parse(op.text("fn")?, &types.0, &types.1)?;
+                let made = mapper.ty().clone();
+                let mapped = if op.get("materialized").is_some() {
+                    map_values(table, mapper, self.kept::<K>(op, &types.0, &made)?)
+                } else {
+                    map_values(table, mapper, self.unsaid().processor(named(op)))
+                };
+                Ok(self.put(op, K::table(mapped), &types.0, &made)?)
+            }
+            "transformValues" | "suppress" | "groupBy" | "join" | "leftJoin" | "outerJoin" => {
                 Err(Refusal::unsupported(format!("{name} on a table")).into())
             }
             _ => Err(misplaced(name, "a table").into()),
@@ -129,5 +148,42 @@ impl Build {
             _ => return Err(Refusal::invalid("no outer stream-table join")),
         };
         self.put(op, K::stream(out), key, &made)
+    }
+}
+
+fn filter<K: DslKey, KS: SerdeFor<K>, VS: SerdeFor<Dyn>>(
+    table: &KTable<K, Dyn>,
+    op: &Op,
+    negated: bool,
+    (key, value): &Types,
+    kept: Materialized<KS, VS>,
+) -> Result<KTable<K, Dyn>, Refusal> {
+    let pred = Predicate::parse(op.text("pred")?, key, value)?;
+    let can_throw = pred.can_throw();
+    let test = move |key: &K, value: &Dyn| pred.test(&key.to_dyn(), value);
+    Ok(match (can_throw, negated) {
+        (true, _) => {
+            table.try_filter_with(move |key, value| test(key, value).map(|it| it != negated), kept)
+        }
+        (false, false) => table.filter_with(move |key, value| sure(test(key, value)), kept),
+        (false, true) => table.filter_not_with(move |key, value| sure(test(key, value)), kept),
+    })
+}
+
+/// A function may give null, which deletes the row: hence the filtering form.
+fn map_values<K: DslKey, KS: SerdeFor<K>, VS: SerdeFor<Dyn>>(
+    table: &KTable<K, Dyn>,
+    mapper: Expression,
+    kept: Materialized<KS, VS>,
+) -> KTable<K, Dyn> {
+    let can_throw = mapper.can_throw();
+    let row = move |key: &K, value: Dyn| {
+        let row = mapper.eval(&key.to_dyn(), &value)?;
+        Ok::<_, Thrown>(Some(row).filter(|row| !row.is_null()))
+    };
+    if can_throw {
+        table.try_filter_map_values_with(row, kept)
+    } else {
+        table.filter_map_values_with(move |key, value| sure(row(key, value)), kept)
     }
 }
