@@ -6,7 +6,8 @@
 //! * [`Staged`]: the writes since the last commit, read through by every get and scan,
 //! * the changelog, which sees each write once ([`ChangelogSink`]),
 //! * the record cache of native values ([`CacheBudget`]),
-//! * serdes ([`Serde`]), and the typed stores: [`KeyValueStore`], [`TimestampedKeyValueStore`].
+//! * serdes ([`Serde`]), and the typed stores: [`KeyValueStore`], [`TimestampedKeyValueStore`],
+//!   [`WindowStore`], [`TimestampedWindowStore`], described by [`Stores`].
 //!
 //! Semantics, orders and all bytes that leave the process are those of Kafka Streams 4.3; the
 //! local format is this library's own. The crate knows no topics' partitions, tasks or threads.

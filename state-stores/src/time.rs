@@ -160,3 +160,34 @@ impl<K: fmt::Display> fmt::Display for Windowed<K> {
         write!(f, "[{}@{}/{}]", self.key, self.window.start, self.window.end)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arithmetic_stops_at_the_ends_of_time() {
+        let second = Duration::from_secs(1);
+        assert_eq!(Timestamp::from_millis(5).saturating_add(second).as_millis(), 1005);
+        assert_eq!(Timestamp::MAX.saturating_add(second), Timestamp::MAX);
+        assert_eq!(Timestamp::MIN.saturating_sub(Duration::MAX), Timestamp::MIN);
+        assert_eq!(Window::of_size(Timestamp::from_millis(1), i64::MAX).end, Timestamp::MAX);
+    }
+
+    #[test]
+    fn calendar_times_come_back_and_those_outside_are_errors() {
+        let time = Timestamp::from_millis(1_700_000_000_123);
+        let calendar: DateTime<Utc> = time.try_into().unwrap();
+        assert_eq!(calendar.to_rfc3339(), "2023-11-14T22:13:20.123+00:00");
+        assert_eq!(Timestamp::from(calendar), time);
+        let unlimited = Window { start: Timestamp::from_millis(0), end: Timestamp::MAX };
+        assert!(unlimited.start_time().is_ok());
+        assert_eq!(unlimited.end_time(), Err(TimestampOutOfRange(Timestamp::MAX)));
+    }
+
+    #[test]
+    fn windowed_keys_print_as_in_java() {
+        let window = Window::of_size(Timestamp::from_millis(0), 10);
+        assert_eq!(Windowed::new("a", window).to_string(), "[a@0/10]");
+    }
+}
