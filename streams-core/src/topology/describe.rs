@@ -4,7 +4,7 @@ use std::{cmp::Ordering, collections::BTreeMap, fmt, sync::Arc};
 
 use super::{
     Parts, Subtopology, Topology,
-    java_order::sort_as_hash_set,
+    java_order::{TreeSet, sort_as_hash_set},
     node::{NodeKind, SinkTopic, SourceTopics},
 };
 
@@ -70,8 +70,8 @@ struct Sketch {
     name: Arc<str>,
     /// Nodes below it, itself included, counted once for each path.
     size: u64,
-    predecessors: Vec<usize>,
-    successors: Vec<usize>,
+    predecessors: TreeSet<usize>,
+    successors: TreeSet<usize>,
 }
 
 /// Kafka keeps relatives in trees ordered by size, and sizes grow while the trees are filled, so
@@ -92,8 +92,8 @@ fn describe(parts: &Parts, id: usize, subtopology: &Subtopology) -> DescribedSub
             let sketch = Sketch {
                 name: Arc::from(*name),
                 size: 1,
-                predecessors: vec![],
-                successors: vec![],
+                predecessors: TreeSet::default(),
+                successors: TreeSet::default(),
             };
             (*at, sketch)
         })
@@ -119,31 +119,32 @@ fn larger_first(a: &Sketch, b: &Sketch) -> Ordering {
 }
 
 fn relate(sketches: &mut BTreeMap<usize, Sketch>, parent: usize, child: usize) {
-    let at = place(sketches, &sketches[&child].predecessors, parent);
-    if let (Some(at), Some(sketch)) = (at, sketches.get_mut(&child)) {
-        sketch.predecessors.insert(at, parent);
-    }
-    let at = place(sketches, &sketches[&parent].successors, child);
-    if let (Some(at), Some(sketch)) = (at, sketches.get_mut(&parent)) {
-        sketch.successors.insert(at, child);
-    }
+    insert(sketches, child, parent, |sketch| &mut sketch.predecessors);
+    insert(sketches, parent, child, |sketch| &mut sketch.successors);
     let growth = sketches[&child].size;
     grow(sketches, parent, growth);
 }
 
-/// Where `new` belongs among `relatives`; nowhere if it is there already.
-fn place(sketches: &BTreeMap<usize, Sketch>, relatives: &[usize], new: usize) -> Option<usize> {
-    if relatives.contains(&new) {
-        return None;
+/// Inserts `new` among the relatives of `of`, by the sizes as they stand.
+fn insert(
+    sketches: &mut BTreeMap<usize, Sketch>,
+    of: usize,
+    new: usize,
+    relatives: impl Fn(&mut Sketch) -> &mut TreeSet<usize>,
+) {
+    let Some(sketch) = sketches.get_mut(&of) else { return };
+    let mut tree = std::mem::take(relatives(sketch));
+    tree.insert(new, |a, b| larger_first(&sketches[a], &sketches[b]));
+    if let Some(sketch) = sketches.get_mut(&of) {
+        *relatives(sketch) = tree;
     }
-    let behind = |at: &usize| larger_first(&sketches[at], &sketches[&new]) == Ordering::Less;
-    Some(relatives.iter().take_while(|at| behind(at)).count())
 }
 
 fn grow(sketches: &mut BTreeMap<usize, Sketch>, at: usize, growth: u64) {
     let Some(sketch) = sketches.get_mut(&at) else { return };
     sketch.size += growth;
-    for parent in sketch.predecessors.clone() {
+    let predecessors: Vec<usize> = sketch.predecessors.iter().copied().collect();
+    for parent in predecessors {
         grow(sketches, parent, growth);
     }
 }
@@ -160,8 +161,9 @@ fn finish(parts: &Parts, sketches: &BTreeMap<usize, Sketch>, at: usize) -> Descr
             NodeRole::DynamicSink(Arc::clone(label))
         }
     };
-    let names =
-        |relatives: &[usize]| relatives.iter().map(|at| Arc::clone(&sketches[at].name)).collect();
+    let names = |relatives: &TreeSet<usize>| {
+        relatives.iter().map(|at| Arc::clone(&sketches[at].name)).collect()
+    };
     DescribedNode {
         name: Arc::clone(&node.name),
         role,

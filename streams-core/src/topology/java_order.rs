@@ -1,7 +1,10 @@
-//! The iteration order of `java.util.HashSet<String>`.
+//! The iteration orders of `java.util.HashSet<String>` and of a `java.util.TreeSet` whose elements
+//! change while it is filled.
 //!
-//! Kafka describes a topology by walking hash sets of names; whoever compares descriptions, as
-//! upgrade checks do, sees that order.
+//! Kafka describes a topology by walking hash sets of names and keeps relatives in tree sets
+//! ordered by a size that grows; whoever compares descriptions, as upgrade checks do, sees both.
+
+use std::cmp::Ordering;
 
 use crate::broker::TopicPartition;
 
@@ -38,9 +41,124 @@ fn spread(hash: u32) -> u32 {
     hash ^ (hash >> 16)
 }
 
+/// A red-black tree with the moves of `java.util.TreeMap`.
+///
+/// With an order that changes between insertions, the place of an element depends on which others
+/// it is compared with: on the shape of the tree.
+#[derive(Debug, Default)]
+pub(crate) struct TreeSet<T> {
+    nodes: Vec<Node<T>>,
+    root: Option<usize>,
+}
+
+#[derive(Debug)]
+struct Node<T> {
+    value: T,
+    parent: Option<usize>,
+    /// Left and right.
+    children: [Option<usize>; 2],
+    is_red: bool,
+}
+
+const LEFT: usize = 0;
+const RIGHT: usize = 1;
+
+impl<T> TreeSet<T> {
+    /// Inserts `value` by the order as it stands now; nothing if there is an equal one.
+    pub(crate) fn insert(&mut self, value: T, mut order: impl FnMut(&T, &T) -> Ordering) {
+        let mut place = None;
+        let mut next = self.root;
+        while let Some(at) = next {
+            let side = match order(&value, &self.nodes[at].value) {
+                Ordering::Less => LEFT,
+                Ordering::Greater => RIGHT,
+                Ordering::Equal => return,
+            };
+            place = Some((at, side));
+            next = self.nodes[at].children[side];
+        }
+        let new = self.nodes.len();
+        let parent = place.map(|(at, _)| at);
+        self.nodes.push(Node { value, parent, children: [None, None], is_red: true });
+        match place {
+            Some((at, side)) => self.nodes[at].children[side] = Some(new),
+            None => self.root = Some(new),
+        }
+        self.balance(new);
+    }
+
+    /// The elements from left to right.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        let mut order = Vec::with_capacity(self.nodes.len());
+        self.walk(self.root, &mut order);
+        order.into_iter().map(|at| &self.nodes[at].value)
+    }
+
+    fn walk(&self, at: Option<usize>, order: &mut Vec<usize>) {
+        let Some(at) = at else { return };
+        self.walk(self.nodes[at].children[LEFT], order);
+        order.push(at);
+        self.walk(self.nodes[at].children[RIGHT], order);
+    }
+
+    /// `TreeMap.fixAfterInsertion`.
+    fn balance(&mut self, mut at: usize) {
+        while let Some(parent) = self.nodes[at].parent
+            && self.nodes[parent].is_red
+            && let Some(grandparent) = self.nodes[parent].parent
+        {
+            let side = self.side_of(parent, grandparent);
+            let uncle = self.nodes[grandparent].children[1 - side];
+            self.nodes[grandparent].is_red = true;
+            if let Some(uncle) = uncle.filter(|uncle| self.nodes[*uncle].is_red) {
+                self.nodes[parent].is_red = false;
+                self.nodes[uncle].is_red = false;
+                at = grandparent;
+                continue;
+            }
+            if self.side_of(at, parent) != side {
+                at = parent;
+                self.rotate(at, side);
+            }
+            if let Some(parent) = self.nodes[at].parent {
+                self.nodes[parent].is_red = false;
+            }
+            self.rotate(grandparent, 1 - side);
+        }
+        if let Some(root) = self.root {
+            self.nodes[root].is_red = false;
+        }
+    }
+
+    fn side_of(&self, child: usize, parent: usize) -> usize {
+        if self.nodes[parent].children[LEFT] == Some(child) { LEFT } else { RIGHT }
+    }
+
+    /// Moves `at` down to `side`; its child on the other side takes its place.
+    fn rotate(&mut self, at: usize, side: usize) {
+        let Some(up) = self.nodes[at].children[1 - side] else { return };
+        let inner = self.nodes[up].children[side];
+        let parent = self.nodes[at].parent;
+        match parent {
+            Some(parent) => {
+                let place = self.side_of(at, parent);
+                self.nodes[parent].children[place] = Some(up);
+            }
+            None => self.root = Some(up),
+        }
+        self.nodes[up].parent = parent;
+        self.nodes[up].children[side] = Some(at);
+        self.nodes[at].parent = Some(up);
+        self.nodes[at].children[1 - side] = inner;
+        if let Some(inner) = inner {
+            self.nodes[inner].parent = Some(at);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{hash, partition_bucket, sort_as_hash_set};
+    use super::{TreeSet, hash, partition_bucket, sort_as_hash_set};
     use crate::broker::TopicPartition;
 
     #[test]
@@ -57,10 +175,39 @@ mod tests {
         // Recorded from Java: new HashSet<>(List.of("banana", "apple", "cherry")).
         assert_eq!(names, ["banana", "apple", "cherry"]);
     }
+
     #[test]
     fn partitions_lie_in_the_buckets_of_a_hash_map() {
-        let bucket = |topic: &str| partition_bucket(&TopicPartition::new(topic.into(), 0), 3);
+        let bucket = |topic: &str| partition_bucket(&TopicPartition::new(topic, 0), 3);
         // Recorded from Java: a HashMap of these iterates in1, in3, in2.
         assert_eq!([bucket("in1"), bucket("in3"), bucket("in2")], [12, 14, 15]);
+    }
+
+    #[test]
+    fn a_tree_with_a_steady_order_sorts() {
+        for step in [1, 3, 7, 11] {
+            let mut tree = TreeSet::default();
+            for n in 0..50 {
+                tree.insert(n * step % 50, |a, b| a.cmp(b));
+                tree.insert(n * step % 50, |a, b| a.cmp(b));
+            }
+            let sorted: Vec<i32> = tree.iter().copied().collect();
+            assert_eq!(sorted, (0..50).collect::<Vec<i32>>());
+        }
+    }
+
+    /// Java compares the fourth element with the root, which is the second one by then.
+    #[test]
+    fn what_an_element_is_compared_with_follows_from_the_shape() {
+        let mut tree = TreeSet::default();
+        for n in [1, 2, 3] {
+            tree.insert(n, |a, b| a.cmp(b));
+        }
+        let mut compared = Vec::new();
+        tree.insert(9, |a, b| {
+            compared.push(*b);
+            a.cmp(b)
+        });
+        assert_eq!(compared, [2, 3]);
     }
 }
