@@ -82,7 +82,9 @@ async fn run(arguments: &Arguments) -> Result<()> {
     }
     let mut stop = Stop::listen()?;
 
-    let broker = EmbeddedBroker::open(folder.join("log"), EmbeddedOptions::default())?;
+    // All threads are there when tasks are first given out: none has to move at once.
+    let options = EmbeddedOptions::default().initial_rebalance_delay(Duration::from_millis(20));
+    let broker = EmbeddedBroker::open(folder.join("log"), options)?;
     if broker.admin().describe_topics(&[LINES])?[0].is_none() {
         broker.admin().create_topics(&[NewTopic::new(LINES, 2)])?;
     }
@@ -101,6 +103,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
         .commit_interval(Duration::from_millis(500))
         .cache_max_bytes(32 << 20)
         .memory_bytes(96 << 20)
+        .repartition_purge_interval(Duration::from_secs(5))
         .acks(Acks::Leader);
     let streams = KafkaStreams::new(topology, config, Arc::new(broker.clone()))?;
     streams.start().await?;

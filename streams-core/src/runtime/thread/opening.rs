@@ -197,6 +197,7 @@ impl StreamThread {
         let is_wanted = self.opening.get(&id).is_some_and(|opening| opening.attempt == attempt);
         if !is_wanted {
             // Given up meanwhile: what was restored is of use to whoever opens it next.
+            self.closed.restored += outcome.as_ref().map_or(0, |stores| stores.restored);
             return outcome.and_then(TaskStores::close);
         }
         let stores = outcome?;
