@@ -79,9 +79,6 @@ struct Sketch {
 fn describe(parts: &Parts, id: usize, subtopology: &Subtopology) -> DescribedSubtopology {
     let mut visited: Vec<(usize, &str)> =
         subtopology.nodes.iter().map(|at| (*at, &*parts.nodes[*at].name)).collect();
-    // The sets are filled with the sources first, and by name.
-    let is_source = |at: &usize| matches!(parts.nodes[*at].kind, NodeKind::Source { .. });
-    visited.sort_by_key(|(at, name)| (!is_source(at), *name));
     let mut names: Vec<&str> = visited.iter().map(|(_, name)| *name).collect();
     sort_as_hash_set(&mut names);
     visited.sort_by_key(|(_, name)| names.iter().position(|other| other == name));

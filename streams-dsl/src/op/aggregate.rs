@@ -1,12 +1,13 @@
 //! The records of a key into a value of another type.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, sync::Arc};
 
 use streams_core::{
     ProcessorError,
     stores::{Data, StreamData},
 };
 
+use super::fold::Initial;
 use crate::{
     grouped::KGroupedStream,
     options::{Materialized, SerdeFor, SerdeOver},
@@ -30,6 +31,32 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
     /// # Late and null records
     /// Records with a null key or value are dropped and counted. There are no late records: an
     /// older one is aggregated as any other.
+    ///
+    /// # Example: the names in each team
+    /// ```
+    /// use streams_dsl::prelude::*;
+    /// # use streams_test::TopologyTestDriver;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream::<String, String>("members")
+    ///     .group_by_key()
+    ///     .aggregate(String::new, |_, name, names| match names.is_empty() {
+    ///         true => name,
+    ///         false => names + ", " + &name,
+    ///     })
+    ///     .to_stream()
+    ///     .to("teams");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// let members = driver.input::<String, String>("members");
+    /// members.pipe("red", "ann", 0)?;
+    /// members.pipe("red", "bob", 1)?;
+    /// let teams = driver.output::<String, String>("teams").read_all()?;
+    /// assert_eq!(teams[1].value, "ann, bob");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn aggregate<A: StreamData>(
         &self,
         initializer: impl Fn() -> A + Send + Sync + 'static,
@@ -91,7 +118,9 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
         let Materialized { key, value, processor, store } = materialized;
         let names = self.draw_names(NAME, &store, processor);
         let serdes = (key.settle_over(&self.key), value.settle(None));
-        self.fold(names, serdes, store, aggregate(initializer, aggregator))
+        let initial: Initial<A> = Arc::new(initializer);
+        let initializer = Arc::clone(&initial);
+        self.fold(names, serdes, store, Some(initial), aggregate(move || initializer(), aggregator))
     }
 }
 

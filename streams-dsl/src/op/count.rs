@@ -1,7 +1,10 @@
 //! How many records.
 
+use std::sync::Arc;
+
 use streams_core::stores::{Data, StreamData};
 
+use super::fold::Initial;
 use crate::{
     grouped::KGroupedStream,
     options::{Materialized, SerdeFor, SerdeOver, StoreOptions},
@@ -60,6 +63,30 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
     /// # Late and null records
     /// Records with a null key or value are dropped and counted. There are no late records: an
     /// older one counts as any other.
+    ///
+    /// # Example: words
+    /// ```
+    /// use streams_dsl::prelude::*;
+    /// # use streams_test::TopologyTestDriver;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream::<Ignored, String>("words")
+    ///     .group_by(|_, word| word.clone())
+    ///     .count()
+    ///     .to_stream()
+    ///     .to("counts");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// let words = driver.input::<Ignored, String>("words");
+    /// words.pipe(Ignored, "to", 0)?;
+    /// words.pipe(Ignored, "be", 1)?;
+    /// words.pipe(Ignored, "to", 2)?;
+    /// let counts = driver.output::<String, i64>("counts").read_key_values()?;
+    /// assert_eq!(counts, [("to".to_owned(), 1), ("be".to_owned(), 1), ("to".to_owned(), 2)]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn count(&self) -> KTable<K, i64> {
         self.count_as()
     }
@@ -91,7 +118,8 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
         self.burn_number(&store);
         let names = self.draw_names(NAME, &store, processor);
         let serdes = (key.settle_over(&self.key), value.settle(None));
-        self.fold(names, serdes, store, |_, _, before: Option<N>| {
+        let initial: Initial<N> = Arc::new(N::zero);
+        self.fold(names, serdes, store, Some(initial), |_, _, before: Option<N>| {
             Ok(before.unwrap_or_else(N::zero).next())
         })
     }

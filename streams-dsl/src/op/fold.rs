@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use streams_core::{
     Context, Outcome, Processor, ProcessorError, Record, StoreHandle,
-    stores::{Change, Data, SharedSerde, Stores, TimestampedKeyValueStore},
+    stores::{Change, Data, SharedSerde, Stores, TimestampedKeyValueStore, Update},
 };
 
 use crate::{
@@ -27,6 +27,44 @@ impl<K, V, A, F> FoldFn<K, V, A> for F where
 {
 }
 
+/// Makes what an aggregation starts from.
+pub(crate) type Initial<A> = Arc<dyn Fn() -> A + Send + Sync>;
+
+/// The value told as the one before the first of a key, where changes are told with both: Kafka
+/// tells the initial value, so that a filter below deletes a row that was never there.
+pub(super) struct FirstOld<A> {
+    initial: Initial<A>,
+    values: SharedSerde<A>,
+}
+
+impl<A> Clone for FirstOld<A> {
+    fn clone(&self) -> Self {
+        Self { initial: Arc::clone(&self.initial), values: Arc::clone(&self.values) }
+    }
+}
+
+impl<A: Data> FirstOld<A> {
+    /// Of an aggregation that has an initial value, if `tells_old`.
+    pub(super) fn new(
+        initial: Option<Initial<A>>,
+        values: SharedSerde<A>,
+        tells_old: bool,
+    ) -> Option<Self> {
+        initial.filter(|_| tells_old).map(|initial| Self { initial, values })
+    }
+
+    /// Completes what was told by a store.
+    pub(super) fn complete(first: Option<&Self>, update: Update<A>) -> Update<A> {
+        match (first, update) {
+            (Some(first), Update::Change(Change { old: None, new }, timestamp)) => {
+                let old = Some((first.initial)()).filter(|old| !first.values.is_null(old));
+                Update::Change(Change { old, new }, timestamp)
+            }
+            (_, update) => update,
+        }
+    }
+}
+
 impl<K: Data, V: Data> KGroupedStream<K, V> {
     /// Adds the aggregation, with the repartitioning before it where there has to be one.
     pub(crate) fn fold<A: Data>(
@@ -34,6 +72,7 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
         names: FoldNames,
         (key, value): (SharedSerde<K>, SharedSerde<A>),
         options: StoreOptions,
+        initial: Option<Initial<A>>,
         fold: impl FoldFn<K, V, A>,
     ) -> KTable<K, A> {
         let FoldNames { store: store_name, node: name } = names;
@@ -49,10 +88,17 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
 
         let is_null = NullRules { key: Arc::clone(&self.key), value: Arc::clone(&self.value) };
         let fold = Arc::new(fold);
-        let supplier = move || Fold { store, is_null: is_null.clone(), fold: Arc::clone(&fold) };
-        let node_name = Arc::clone(&name);
+        let (node_name, values) = (Arc::clone(&name), Arc::clone(&value));
         let node = plan.add(&[from.node], &name, Kind::Inner, move |place| {
-            let builder = builder.send_old_values(demand.old_values.get());
+            let tells_old = demand.old_values.get();
+            let builder = builder.send_old_values(tells_old);
+            let first_old = FirstOld::new(initial, values, tells_old);
+            let supplier = move || Fold {
+                store,
+                is_null: is_null.clone(),
+                first_old: first_old.clone(),
+                fold: Arc::clone(&fold),
+            };
             place.topology.add_processor(&node_name, supplier, &place.parents);
             place.topology.define_state_store(store, builder);
             place.topology.connect(&node_name, store);
@@ -77,6 +123,7 @@ impl<K, V> Clone for NullRules<K, V> {
 struct Fold<K, V, A, F> {
     store: StoreHandle<TimestampedKeyValueStore<K, A>>,
     is_null: NullRules<K, V>,
+    first_old: Option<FirstOld<A>>,
     fold: Arc<F>,
 }
 
@@ -97,7 +144,8 @@ where
             let aggregate = (self.fold)(&key, value, before)?;
             Ok((Some(aggregate), at.map_or(timestamp, |at| at.max(timestamp))))
         });
-        forward_update(self.store, || key, update.map_err(update_failed)?, ctx)
+        let update = FirstOld::complete(self.first_old.as_ref(), update.map_err(update_failed)?);
+        forward_update(self.store, || key, update, ctx)
     }
 
     fn flush(&mut self, ctx: &mut Context<'_, K, Change<A>>) -> Outcome {

@@ -26,6 +26,25 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
     /// # Late and null records
     /// Records with a null key or value are dropped and counted. There are no late records: an
     /// older one is combined as any other.
+    ///
+    /// # Example: the largest order of each customer
+    /// ```
+    /// use streams_dsl::prelude::*;
+    /// # use streams_test::TopologyTestDriver;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// let orders = builder.stream::<String, i64>("orders");
+    /// orders.group_by_key().reduce(i64::max).to_stream().to("largest");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// let orders = driver.input::<String, i64>("orders");
+    /// orders.pipe("ann", 7, 0)?;
+    /// orders.pipe("ann", 5, 1)?;
+    /// let largest = driver.output::<String, i64>("largest").read_key_values()?;
+    /// assert_eq!(largest, [("ann".to_owned(), 7), ("ann".to_owned(), 7)]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn reduce(&self, reducer: impl Fn(V, V) -> V + Send + Sync + 'static) -> KTable<K, V> {
         self.reduce_with(reducer, Materialized::new())
     }
@@ -76,7 +95,7 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
         let Materialized { key, value, processor, store } = materialized;
         let names = self.draw_names(NAME, &store, processor);
         let serdes = (key.settle_over(&self.key), value.settle_over(&self.value));
-        self.fold(names, serdes, store, reduce(reducer))
+        self.fold(names, serdes, store, None, reduce(reducer))
     }
 }
 

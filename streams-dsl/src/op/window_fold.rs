@@ -11,7 +11,7 @@ use streams_core::{
     },
 };
 
-use super::fold::FoldFn;
+use super::fold::{FirstOld, FoldFn, Initial};
 use crate::{
     grouped::FoldNames,
     options::StoreOptions,
@@ -29,6 +29,7 @@ impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
         names: FoldNames,
         (key, value): (SharedSerde<K>, SharedSerde<A>),
         options: StoreOptions,
+        initial: Option<Initial<A>>,
         fold: impl FoldFn<K, V, A>,
     ) -> KTable<Windowed<K>, A> {
         let windows = self.windows;
@@ -51,16 +52,19 @@ impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
         ));
 
         let (keys, fold) = (Arc::clone(&self.grouped.key), Arc::new(fold));
-        let supplier = move || WindowFold {
-            store,
-            windows,
-            keys: Arc::clone(&keys),
-            fold: Arc::clone(&fold),
-            stream_time: Timestamp::NONE,
-        };
-        let node_name = Arc::clone(&name);
+        let (node_name, values) = (Arc::clone(&name), Arc::clone(&value));
         let node = plan.add(&[from.node], &name, Kind::Inner, move |place| {
-            let builder = builder.send_old_values(demand.old_values.get());
+            let tells_old = demand.old_values.get();
+            let builder = builder.send_old_values(tells_old);
+            let first_old = FirstOld::new(initial, values, tells_old);
+            let supplier = move || WindowFold {
+                store,
+                windows,
+                keys: Arc::clone(&keys),
+                first_old: first_old.clone(),
+                fold: Arc::clone(&fold),
+                stream_time: Timestamp::NONE,
+            };
             place.topology.add_processor(&node_name, supplier, &place.parents);
             place.topology.define_state_store(store, builder);
             place.topology.connect(&node_name, store);
@@ -79,6 +83,7 @@ struct WindowFold<K, A, F> {
     store: StoreHandle<TimestampedWindowStore<K, A>>,
     windows: TimeSpec,
     keys: SharedSerde<K>,
+    first_old: Option<FirstOld<A>>,
     fold: Arc<F>,
     /// The greatest timestamp that this processor has seen: that of the task is further, where
     /// records come through a repartition topic, and would make them late.
@@ -138,6 +143,7 @@ impl<K: Data, A: Data, F> WindowFold<K, A, F> {
             Ok((Some(aggregate), at.map_or(timestamp, |at| at.max(timestamp))))
         });
         let windowed = || Windowed::new(key.clone(), self.windows.window(start));
-        forward_update(self.store, windowed, update.map_err(update_failed)?, ctx)
+        let update = FirstOld::complete(self.first_old.as_ref(), update.map_err(update_failed)?);
+        forward_update(self.store, windowed, update, ctx)
     }
 }

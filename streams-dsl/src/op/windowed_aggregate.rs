@@ -1,13 +1,16 @@
 //! The records of a key and window into a value of another type.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, sync::Arc};
 
 use streams_core::{
     ProcessorError,
     stores::{Data, StreamData, Windowed},
 };
 
-use super::aggregate::{NAME, aggregate};
+use super::{
+    aggregate::{NAME, aggregate},
+    fold::Initial,
+};
 use crate::{
     options::{Materialized, SerdeFor, SerdeOver},
     table::KTable,
@@ -30,6 +33,32 @@ impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
     /// # Late and null records
     /// A record with a null key is dropped and counted; a null value reaches the aggregator. A
     /// record that is too late for a window is dropped from it and counted, once for each window.
+    ///
+    /// # Example: the sum of each hour
+    /// ```
+    /// use std::time::Duration;
+    /// use streams_dsl::prelude::*;
+    /// # use streams_test::TopologyTestDriver;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream::<String, i64>("sales")
+    ///     .group_by_key()
+    ///     .windowed_by(Tumbling::of(Duration::from_secs(3600)).grace(Duration::from_secs(60)))
+    ///     .aggregate(|| 0, |_, amount, sum| sum + amount)
+    ///     .to_stream()
+    ///     .map(|window, sum| (window.key, sum))
+    ///     .to("sums");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// let sales = driver.input::<String, i64>("sales");
+    /// sales.pipe("shop", 5, 1_000)?;
+    /// sales.pipe("shop", 7, 2_000)?;
+    /// let sums = driver.output::<String, i64>("sums").read_key_values()?;
+    /// assert_eq!(sums, [("shop".to_owned(), 5), ("shop".to_owned(), 12)]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn aggregate<A: StreamData>(
         &self,
         initializer: impl Fn() -> A + Send + Sync + 'static,
@@ -91,6 +120,8 @@ impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
         let Materialized { key, value, processor, store } = materialized;
         let names = self.grouped.draw_names(NAME, &store, processor);
         let serdes = (key.settle_over(&self.grouped.key), value.settle(None));
-        self.fold(names, serdes, store, aggregate(initializer, aggregator))
+        let initial: Initial<A> = Arc::new(initializer);
+        let initializer = Arc::clone(&initial);
+        self.fold(names, serdes, store, Some(initial), aggregate(move || initializer(), aggregator))
     }
 }

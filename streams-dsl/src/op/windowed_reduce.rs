@@ -30,6 +30,33 @@ impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
     /// # Late and null records
     /// A record with a null key is dropped and counted; a null value reaches the reducer. A record
     /// that is too late for a window is dropped from it and counted, once for each window.
+    ///
+    /// # Example: the highest reading of the last ten seconds, each five
+    /// ```
+    /// use std::time::Duration;
+    /// use streams_dsl::prelude::*;
+    /// # use streams_test::TopologyTestDriver;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// let ten_seconds = Hopping::of(Duration::from_secs(10)).advance_by(Duration::from_secs(5));
+    /// builder
+    ///     .stream::<String, i64>("readings")
+    ///     .group_by_key()
+    ///     .windowed_by(ten_seconds)
+    ///     .reduce(i64::max)
+    ///     .to_stream()
+    ///     .map(|window, highest| (window.start().as_millis(), highest))
+    ///     .to("highest");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// let readings = driver.input::<String, i64>("readings");
+    /// readings.pipe("oven", 180, 7_000)?;
+    /// readings.pipe("oven", 170, 12_000)?;
+    /// let highest = driver.output::<i64, i64>("highest").read_key_values()?;
+    /// assert_eq!(highest, [(0, 180), (5_000, 180), (5_000, 180), (10_000, 170)]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn reduce(
         &self,
         reducer: impl Fn(V, V) -> V + Send + Sync + 'static,
@@ -84,6 +111,6 @@ impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
         let grouped = &self.grouped;
         let names = grouped.draw_names(NAME, &store, processor);
         let serdes = (key.settle_over(&grouped.key), value.settle_over(&grouped.value));
-        self.fold(names, serdes, store, reduce(reducer))
+        self.fold(names, serdes, store, None, reduce(reducer))
     }
 }

@@ -15,7 +15,7 @@ use crate::{
 };
 use std::convert::Infallible;
 use streams_core::stores::Windowed;
-use streams_dsl::{Joined, KStream, KTable, Materialized, SerdeFor};
+use streams_dsl::{Joined, KStream, KTable, Materialized, SerdeFor, SerdeOver};
 
 impl Build {
     pub(super) fn on_table<K: DslKey>(
@@ -151,7 +151,7 @@ impl Build {
     }
 }
 
-fn filter<K: DslKey, KS: SerdeFor<K>, VS: SerdeFor<Dyn>>(
+fn filter<K: DslKey, KS: SerdeOver<K>, VS: SerdeFor<Dyn>>(
     table: &KTable<K, Dyn>,
     op: &Op,
     negated: bool,
@@ -171,7 +171,7 @@ fn filter<K: DslKey, KS: SerdeFor<K>, VS: SerdeFor<Dyn>>(
 }
 
 /// A function may give null, which deletes the row: hence the filtering form.
-fn map_values<K: DslKey, KS: SerdeFor<K>, VS: SerdeFor<Dyn>>(
+fn map_values<K: DslKey, KS: SerdeOver<K>, VS: SerdeFor<Dyn>>(
     table: &KTable<K, Dyn>,
     mapper: Expression,
     kept: Materialized<KS, VS>,
