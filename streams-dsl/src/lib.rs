@@ -63,6 +63,6 @@ pub use streams_core as core;
 
 pub mod prelude;
 
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "embedded"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;

@@ -15,6 +15,23 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///
     /// # Topics and stores
     /// None.
+    ///
+    /// # Example: large orders alone
+    /// ```
+    /// use streams_dsl::prelude::*;
+    /// # use streams_test::TopologyTestDriver;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream::<String, i64>("orders").filter(|_, amount| *amount > 100).to("large");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// let orders = driver.input::<String, i64>("orders");
+    /// orders.pipe("ann", 99, 0)?;
+    /// orders.pipe("bob", 101, 1)?;
+    /// assert_eq!(driver.output::<String, i64>("large").read_key_values()?, [("bob".to_owned(), 101)]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn filter(&self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Self {
         self.filter_with(predicate, Named::generated())
     }
@@ -56,6 +73,23 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///
     /// # Topics and stores
     /// None.
+    ///
+    /// # Example: without the test customer
+    /// ```
+    /// use streams_dsl::prelude::*;
+    /// # use streams_test::TopologyTestDriver;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream::<String, i64>("orders").filter_not(|customer, _| customer == "test").to("real");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// let orders = driver.input::<String, i64>("orders");
+    /// orders.pipe("test", 1, 0)?;
+    /// orders.pipe("ann", 2, 1)?;
+    /// assert_eq!(driver.output::<String, i64>("real").read_key_values()?, [("ann".to_owned(), 2)]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn filter_not(&self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Self {
         self.filter_not_with(predicate, Named::generated())
     }

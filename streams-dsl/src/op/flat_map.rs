@@ -16,6 +16,25 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///
     /// # Topics and stores
     /// None here; a grouping or join further down repartitions by the new key.
+    ///
+    /// # Example: an entry for each side of a transfer
+    /// ```
+    /// use streams_dsl::prelude::*;
+    /// # use streams_test::TopologyTestDriver;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream::<String, i64>("transfers")
+    ///     .flat_map(|from, amount| [(from, -amount), ("bank".to_owned(), amount)])
+    ///     .to("entries");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<String, i64>("transfers").pipe("ann", 5, 0)?;
+    /// let entries = driver.output::<String, i64>("entries").read_key_values()?;
+    /// assert_eq!(entries, [("ann".to_owned(), -5), ("bank".to_owned(), 5)]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn flat_map<K2: Data, V2: Data, I: IntoIterator<Item = (K2, V2)>>(
         &self,
         mapper: impl Fn(K, V) -> I + Send + Sync + 'static,

@@ -37,6 +37,25 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///
     /// # Topics and stores
     /// None; the records stay in their partition.
+    ///
+    /// # Example: the words of a line
+    /// ```
+    /// use streams_dsl::prelude::*;
+    /// # use streams_test::TopologyTestDriver;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream::<Ignored, String>("lines")
+    ///     .flat_map_values(|line| line.split(' ').map(str::to_owned).collect::<Vec<_>>())
+    ///     .to("words");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<Ignored, String>("lines").pipe(Ignored, "hello world", 0)?;
+    /// let words = driver.output::<Ignored, String>("words").read_key_values()?;
+    /// assert_eq!(words, [(Ignored, "hello".to_owned()), (Ignored, "world".to_owned())]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn flat_map_values<V2: Data, I: IntoIterator<Item = V2>>(
         &self,
         mapper: impl Fn(V) -> I + Send + Sync + 'static,
@@ -116,6 +135,25 @@ impl<K: Data, V: Data> KStream<K, V> {
 
     /// As [`flat_map_values`](Self::flat_map_values), without a collection between: the closure
     /// borrows the value and hands each new one to an emitter.
+    ///
+    /// # Example: the words of a line, without a list of them
+    /// ```
+    /// use streams_dsl::prelude::*;
+    /// # use streams_test::TopologyTestDriver;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream::<Ignored, String>("lines")
+    ///     .flat_map_values_into(|line, words| words.extend(line.split(' ').map(str::to_owned)))
+    ///     .to("words");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<Ignored, String>("lines").pipe(Ignored, "hello world", 0)?;
+    /// let words = driver.output::<Ignored, String>("words").read_key_values()?;
+    /// assert_eq!(words, [(Ignored, "hello".to_owned()), (Ignored, "world".to_owned())]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn flat_map_values_into<V2: Data>(
         &self,
         mapper: impl Fn(&V, &mut Emit<'_, V2>) + Send + Sync + 'static,

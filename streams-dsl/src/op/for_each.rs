@@ -16,6 +16,22 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///
     /// # Topics and stores
     /// None.
+    ///
+    /// # Example: records leave by a channel
+    /// ```
+    /// use streams_dsl::prelude::*;
+    /// # use streams_test::TopologyTestDriver;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// let (sender, receiver) = std::sync::mpsc::channel();
+    /// builder.stream::<String, i64>("in").try_for_each(move |key, value| sender.send((key, value)));
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<String, i64>("in").pipe("a", 1, 0)?;
+    /// assert_eq!(receiver.try_recv()?, ("a".to_owned(), 1));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "foreach")]
     pub fn for_each(&self, action: impl Fn(K, V) + Send + Sync + 'static) {
         self.for_each_with(action, Named::generated());

@@ -25,6 +25,22 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// # Late and null records
     /// Records with a null key are dropped: by the repartitioning uncounted, by the aggregation
     /// counted.
+    ///
+    /// # Example: orders of each customer
+    /// ```
+    /// use streams_dsl::prelude::*;
+    /// # use streams_test::TopologyTestDriver;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream::<String, i64>("orders").group_by_key().count().to_stream().to("counts");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<String, i64>("orders").pipe("ann", 7, 0)?;
+    /// let counts = driver.output::<String, i64>("counts").read_key_values()?;
+    /// assert_eq!(counts, [("ann".to_owned(), 1)]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn group_by_key(&self) -> KGroupedStream<K, V>
     where
         K: StreamData,
@@ -54,6 +70,25 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///
     /// # Late and null records
     /// Records with a null key are dropped by the repartitioning, uncounted.
+    ///
+    /// # Example: how often each value occurs
+    /// ```
+    /// use streams_dsl::prelude::*;
+    /// # use streams_test::TopologyTestDriver;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// let by_value = builder.stream::<String, i64>("in").group_by(|_, value| *value);
+    /// by_value.count().to_stream().to("counts");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// let input = driver.input::<String, i64>("in");
+    /// input.pipe("ann", 7, 0)?;
+    /// input.pipe("bob", 7, 1)?;
+    /// let counts = driver.output::<i64, i64>("counts").read_key_values()?;
+    /// assert_eq!(counts, [(7, 1), (7, 2)]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn group_by<K2: StreamData>(
         &self,
         selector: impl Fn(&K, &V) -> K2 + Send + Sync + 'static,

@@ -16,6 +16,21 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///
     /// # Topics and stores
     /// None here; a grouping or join further down repartitions by the new key.
+    ///
+    /// # Example: key and value change places
+    /// ```
+    /// use streams_dsl::prelude::*;
+    /// # use streams_test::TopologyTestDriver;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream::<String, i64>("in").map(|name, number| (number, name)).to("out");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<String, i64>("in").pipe("seven", 7, 0)?;
+    /// assert_eq!(driver.output::<i64, String>("out").read_key_values()?, [(7, "seven".to_owned())]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn map<K2: Data, V2: Data>(
         &self,
         mapper: impl Fn(K, V) -> (K2, V2) + Send + Sync + 'static,

@@ -18,6 +18,21 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///
     /// # Late and null records
     /// A null value is mapped as any other: it is `None` of a `KStream<K, Option<V>>`.
+    ///
+    /// # Example: the length of each line
+    /// ```
+    /// use streams_dsl::prelude::*;
+    /// # use streams_test::TopologyTestDriver;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream::<Ignored, String>("lines").map_values(|line| line.len() as i64).to("lengths");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<Ignored, String>("lines").pipe(Ignored, "hello", 0)?;
+    /// assert_eq!(driver.output::<Ignored, i64>("lengths").read_key_values()?, [(Ignored, 5)]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn map_values<V2: Data>(
         &self,
         mapper: impl Fn(V) -> V2 + Send + Sync + 'static,

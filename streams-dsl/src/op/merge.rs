@@ -16,6 +16,24 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///
     /// # Topics and stores
     /// None.
+    ///
+    /// # Example: orders of two shops
+    /// ```
+    /// use streams_dsl::prelude::*;
+    /// # use streams_test::TopologyTestDriver;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// let web = builder.stream::<String, i64>("orders-web");
+    /// let shop = builder.stream::<String, i64>("orders-shop");
+    /// web.merge(&shop).to("orders");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<String, i64>("orders-web").pipe("ann", 1, 0)?;
+    /// driver.input::<String, i64>("orders-shop").pipe("bob", 2, 1)?;
+    /// assert_eq!(driver.output::<String, i64>("orders").read_all()?.len(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn merge(&self, other: &Self) -> Self {
         self.merge_with(other, Named::generated())
     }

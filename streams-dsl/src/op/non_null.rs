@@ -14,6 +14,24 @@ impl<K: Data, V: Data> KStream<Option<K>, V> {
     ///
     /// # Topics and stores
     /// None; the records stay in their partition.
+    ///
+    /// # Example: records without a key are left out
+    /// ```
+    /// use streams_dsl::prelude::*;
+    /// # use streams_test::TopologyTestDriver;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream::<Option<String>, i64>("in").non_null_keys().to("out");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// let input = driver.input::<Option<String>, i64>("in");
+    /// input.pipe(None, 1, 0)?;
+    /// input.pipe("a".to_owned(), 2, 1)?;
+    /// assert_eq!(driver.output::<String, i64>("out").read_key_values()?, [("a".to_owned(), 2)]);
+    /// assert_eq!(driver.dropped_records(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn non_null_keys(&self) -> KStream<K, V> {
         self.non_null_keys_with(Named::generated())
     }
@@ -39,6 +57,23 @@ impl<K: Data, V: Data> KStream<K, Option<V>> {
     ///
     /// # Topics and stores
     /// None; the records stay in their partition.
+    ///
+    /// # Example: updates of a table without its deletions
+    /// ```
+    /// use streams_dsl::prelude::*;
+    /// # use streams_test::TopologyTestDriver;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// builder.table::<String, i64>("prices").to_stream().non_null_values().to("updates");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// let prices = driver.input::<String, Option<i64>>("prices");
+    /// prices.pipe("tea", 3, 0)?;
+    /// prices.pipe("tea", None, 1)?;
+    /// assert_eq!(driver.output::<String, i64>("updates").read_key_values()?, [("tea".to_owned(), 3)]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn non_null_values(&self) -> KStream<K, V> {
         self.non_null_values_with(Named::generated())
     }

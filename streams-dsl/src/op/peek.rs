@@ -16,6 +16,29 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///
     /// # Topics and stores
     /// None.
+    ///
+    /// # Example: a look while passing
+    /// ```
+    /// use streams_dsl::prelude::*;
+    /// # use streams_test::TopologyTestDriver;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// use std::sync::{Arc, atomic::{AtomicU64, Ordering}};
+    ///
+    /// let seen = Arc::new(AtomicU64::new(0));
+    /// let counter = Arc::clone(&seen);
+    /// builder
+    ///     .stream::<String, i64>("in")
+    ///     .peek(move |_, _| _ = counter.fetch_add(1, Ordering::Relaxed))
+    ///     .to("out");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<String, i64>("in").pipe("a", 1, 0)?;
+    /// assert_eq!(driver.output::<String, i64>("out").read_key_values()?, [("a".to_owned(), 1)]);
+    /// assert_eq!(seen.load(Ordering::Relaxed), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn peek(&self, action: impl Fn(&K, &V) + Send + Sync + 'static) -> Self {
         self.peek_with(action, Named::generated())
     }

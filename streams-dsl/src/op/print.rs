@@ -14,6 +14,24 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///
     /// # Topics and stores
     /// None.
+    ///
+    /// # Example: a look while developing
+    /// ```
+    /// use streams_dsl::prelude::*;
+    /// # use streams_test::TopologyTestDriver;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// let orders = builder.stream::<String, i64>("orders");
+    /// orders.filter(|_, amount| *amount < 0).print();
+    /// orders.to("checked");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// // Prints `[KSTREAM-FILTER-0000000001]: "ann", -5`.
+    /// driver.input::<String, i64>("orders").pipe("ann", -5, 0)?;
+    /// assert_eq!(driver.output::<String, i64>("checked").read_all()?.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn print(&self)
     where
         K: Debug,

@@ -18,6 +18,43 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///
     /// # Late and null records
     /// All records reach the processor.
+    ///
+    /// # Example: the first record of each key
+    /// ```
+    /// use streams_dsl::{KeyValueStore, prelude::*};
+    /// # use streams_test::TopologyTestDriver;
+    /// struct First { seen: StoreHandle<KeyValueStore<String, i64>> }
+    ///
+    /// impl Processor<String, i64, String, i64> for First {
+    ///     fn process(
+    ///         &mut self,
+    ///         record: Record<String, i64>,
+    ///         ctx: &mut Context<'_, String, i64>,
+    ///     ) -> Outcome {
+    ///         let seen = ctx.store(self.seen)?;
+    ///         if seen.put_if_absent(&record.key, Some(record.value))?.is_none() {
+    ///             ctx.forward(record)?;
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// let seen = builder.add_state_store(Stores::key_value("seen").in_memory());
+    /// builder
+    ///     .stream::<String, i64>("in")
+    ///     .process_with(move || First { seen }, Processed::new().store(seen))
+    ///     .to("out");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// let input = driver.input::<String, i64>("in");
+    /// input.pipe("a", 1, 0)?;
+    /// input.pipe("a", 2, 1)?;
+    /// assert_eq!(driver.output::<String, i64>("out").read_key_values()?, [("a".to_owned(), 1)]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn process<P, KOut: Data, VOut: Data>(
         &self,
         supplier: impl Fn() -> P + Send + Sync + 'static,
@@ -52,6 +89,38 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///
     /// # Late and null records
     /// All records reach the processor.
+    ///
+    /// # Example: a running number
+    /// ```
+    /// use streams_dsl::prelude::*;
+    /// # use streams_test::TopologyTestDriver;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// use streams_dsl::{FixedKeyContext, FixedKeyProcessor, FixedKeyRecord};
+    ///
+    /// struct Numbered(i64);
+    ///
+    /// impl FixedKeyProcessor<String, String, String> for Numbered {
+    ///     fn process(
+    ///         &mut self,
+    ///         record: FixedKeyRecord<String, String>,
+    ///         ctx: &mut FixedKeyContext<'_, '_, String, String>,
+    ///     ) -> Outcome {
+    ///         self.0 += 1;
+    ///         let text = format!("{}. {}", self.0, record.value());
+    ///         ctx.forward(record.with_value(text))
+    ///     }
+    /// }
+    ///
+    /// builder.stream::<String, String>("in").process_values(|| Numbered(0)).to("out");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<String, String>("in").pipe("a", "first", 0)?;
+    /// let out = driver.output::<String, String>("out").read_key_values()?;
+    /// assert_eq!(out, [("a".to_owned(), "1. first".to_owned())]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn process_values<P, VOut: Data>(
         &self,
         supplier: impl Fn() -> P + Send + Sync + 'static,

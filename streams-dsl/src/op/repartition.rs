@@ -22,6 +22,26 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///
     /// # Late and null records
     /// Records with a null key are dropped, uncounted, unless a left join below takes them.
+    ///
+    /// # Example: one repartitioning for two counts
+    /// ```
+    /// use streams_dsl::prelude::*;
+    /// # use streams_test::TopologyTestDriver;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// let by_value = builder.stream::<String, i64>("in").select_key(|_, value| *value).repartition();
+    /// by_value.group_by_key().count().to_stream().to("counts");
+    /// by_value.filter(|value, _| *value > 10).group_by_key().count().to_stream().to("large-counts");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<String, i64>("in").pipe("a", 42, 0)?;
+    /// let counts = driver.output::<i64, Option<i64>>("counts").read_key_values()?;
+    /// assert_eq!(counts, [(42, Some(1))]);
+    /// let sent = driver.take_sent("test-KSTREAM-REPARTITION-0000000002-repartition");
+    /// assert_eq!(sent.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn repartition(&self) -> Self
     where
         K: StreamData,

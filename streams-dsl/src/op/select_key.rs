@@ -15,6 +15,25 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///
     /// # Topics and stores
     /// None here; a grouping or join further down repartitions by the new key.
+    ///
+    /// # Example: by the first letter
+    /// ```
+    /// use streams_dsl::prelude::*;
+    /// # use streams_test::TopologyTestDriver;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream::<Ignored, String>("names")
+    ///     .select_key(|_, name| name.chars().take(1).collect::<String>())
+    ///     .to("by-letter");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<Ignored, String>("names").pipe(Ignored, "ann", 0)?;
+    /// let named = driver.output::<String, String>("by-letter").read_key_values()?;
+    /// assert_eq!(named, [("a".to_owned(), "ann".to_owned())]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn select_key<K2: Data>(
         &self,
         selector: impl Fn(&K, &V) -> K2 + Send + Sync + 'static,

@@ -24,6 +24,30 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///
     /// # Topics and stores
     /// None.
+    ///
+    /// # Example: orders by their size
+    /// ```
+    /// use streams_dsl::prelude::*;
+    /// # use streams_test::TopologyTestDriver;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// let (large, small) = builder
+    ///     .stream::<String, i64>("orders")
+    ///     .split()
+    ///     .branch(|_, amount| *amount > 100)
+    ///     .default_branch();
+    /// large.to("large");
+    /// small.to("small");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// let orders = driver.input::<String, i64>("orders");
+    /// orders.pipe("ann", 500, 0)?;
+    /// orders.pipe("bob", 5, 1)?;
+    /// assert_eq!(driver.output::<String, i64>("large").read_key_values()?, [("ann".to_owned(), 500)]);
+    /// assert_eq!(driver.output::<String, i64>("small").read_key_values()?, [("bob".to_owned(), 5)]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn split(&self) -> Split<K, V, ()> {
         self.split_with(Named::generated())
     }
@@ -35,6 +59,28 @@ impl<K: Data, V: Data> KStream<K, V> {
 
     /// As [`split`](Self::split), for a number of branches that the compiler does not know: they
     /// come back as [`Branches`], to be found by their names.
+    ///
+    /// # Example: a branch for each country
+    /// ```
+    /// use streams_dsl::prelude::*;
+    /// # use streams_test::TopologyTestDriver;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// use streams_dsl::Branched;
+    ///
+    /// let mut split = builder.stream::<String, i64>("orders").split_many_with("from-");
+    /// for country in ["de", "fr"] {
+    ///     split = split.branch_with(move |key, _| key.starts_with(country), Branched::named(country));
+    /// }
+    /// let branches = split.no_default_branch();
+    /// branches.get("from-de").expect("there is such a branch").to("german");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<String, i64>("orders").pipe("de-17", 5, 0)?;
+    /// assert_eq!(driver.output::<String, i64>("german").read_all()?.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn split_many(&self) -> Split<K, V, Branches<K, V>> {
         self.split_many_with(Named::generated())
     }

@@ -30,6 +30,27 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// # Late and null records
     /// Records with a null key or value are dropped and counted. The order of stream and table is
     /// that in which the task takes records: by timestamp, as far as they are there.
+    ///
+    /// # Example: orders with the price of this moment
+    /// ```
+    /// use streams_dsl::prelude::*;
+    /// # use streams_test::TopologyTestDriver;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// let prices = builder.table::<String, i64>("prices");
+    /// let orders = builder.stream::<String, i64>("orders");
+    /// orders.join(&prices, |pieces, price| pieces * price).to("amounts");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<String, i64>("prices").pipe("tea", 3, 0)?;
+    /// let orders = driver.input::<String, i64>("orders");
+    /// orders.pipe("tea", 2, 1)?;
+    /// orders.pipe("wine", 1, 2)?; // has no price
+    /// let amounts = driver.output::<String, i64>("amounts").read_key_values()?;
+    /// assert_eq!(amounts, [("tea".to_owned(), 6)]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn join<VT: Data, VR: Data>(
         &self,
         table: &KTable<K, VT>,
@@ -116,6 +137,28 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// # Late and null records
     /// Records with a null value are dropped and counted; one with a null key is joined with
     /// `None`.
+    ///
+    /// # Example: orders of unknown customers too
+    /// ```
+    /// use streams_dsl::prelude::*;
+    /// # use streams_test::TopologyTestDriver;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// let names = builder.table::<i64, String>("customers");
+    /// builder
+    ///     .stream::<i64, String>("orders")
+    ///     .left_join(&names, |order, name| format!("{order} for {}", name.map_or("?", |name| name)))
+    ///     .to("labels");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<i64, String>("orders").pipe(17, "tea", 0)?;
+    /// driver.input::<i64, String>("customers").pipe(17, "Ann", 1)?;
+    /// driver.input::<i64, String>("orders").pipe(17, "cake", 2)?;
+    /// let labels = driver.output::<i64, String>("labels").read_key_values()?;
+    /// assert_eq!(labels, [(17, "tea for ?".to_owned()), (17, "cake for Ann".to_owned())]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn left_join<VT: Data, VR: Data>(
         &self,
         table: &KTable<K, VT>,

@@ -9,7 +9,7 @@ use streams_core::{
 };
 
 use crate::{
-    options::{Materialized, SerdeFor},
+    options::{Named, StoreOptions},
     plan::Kind,
     state::{forward_dirty, forward_update, store_failed, update_failed},
     table::{Content, Demand, KTable, View},
@@ -37,21 +37,25 @@ pub(super) struct Rule {
 }
 
 impl<K: Data, V: Data> KTable<K, V> {
-    /// A table of what `derive` makes of the values of this one.
-    pub(super) fn derive<V2: Data, KS, VS>(
+    /// A table of what `derive` makes of the values of this one, made anew when looked up.
+    pub(super) fn derive<V2: Data>(
         &self,
         rule: Rule,
         derive: impl DeriveFn<K, V, V2>,
-        inherited: Option<&SharedSerde<V2>>,
-        materialized: Materialized<KS, VS>,
-    ) -> KTable<K, V2>
-    where
-        KS: SerdeFor<K>,
-        VS: SerdeFor<V2>,
-    {
-        let Materialized { key, value, processor, store: options } = materialized;
-        let key = key.settle(Some(&self.key));
-        let value = value.settle(inherited);
+        value: Option<SharedSerde<V2>>,
+    ) -> KTable<K, V2> {
+        let serdes = (Arc::clone(&self.key), value);
+        self.derive_with(rule, derive, serdes, (Named::generated(), StoreOptions::default()))
+    }
+
+    /// As [`derive`](Self::derive), kept in a store if that has a name; it has a serde then.
+    pub(super) fn derive_with<V2: Data>(
+        &self,
+        rule: Rule,
+        derive: impl DeriveFn<K, V, V2>,
+        (key, value): (SharedSerde<K>, Option<SharedSerde<V2>>),
+        (processor, options): (Named, StoreOptions),
+    ) -> KTable<K, V2> {
         let plan = &self.at.plan;
         // An unnamed store draws its number although there is none.
         if options.is_said && options.name.is_none() {
@@ -78,21 +82,21 @@ impl<K: Data, V: Data> KTable<K, V> {
             content.demand.old_values.set(true);
         }
         let (node_name, demand) = (Arc::clone(&name), Rc::clone(&content.demand));
-        let (keys, values) = (Arc::clone(&key), Arc::clone(&value));
+        let (keys, values) = (Arc::clone(&key), value.clone());
         let options = plan.store_options(options);
         let node = plan.add(&[self.at.node], &name, Kind::Inner, {
             move |place| {
                 let tells_old = demand.old_values.get();
-                let keeps = options.name.clone().map(|name| (store, name));
+                let keeps = options.name.clone().zip(values);
                 let parts = Parts {
                     derive,
-                    keeps: keeps.as_ref().map(|(store, _)| *store),
+                    keeps: keeps.as_ref().map(|_| store),
                     tells_old,
                     drops_empty: rule.drops_empty && tells_old,
                 };
                 let supplier = move || Derive { parts: parts.clone(), takes: PhantomData };
                 place.topology.add_processor(&node_name, supplier, &place.parents);
-                let Some((store, store_name)) = keeps else { return };
+                let Some((store_name, values)) = keeps else { return };
                 let builder = Stores::timestamped_key_value_with(&store_name, keys, values);
                 let builder = options.apply(builder);
                 place.topology.define_state_store(store, builder.send_old_values(tells_old));
@@ -100,7 +104,7 @@ impl<K: Data, V: Data> KTable<K, V> {
                 place.topology.set_cache_owner(store, &node_name);
             }
         });
-        KTable { at: self.at.below(name, node), key, value: Some(value), content }
+        KTable { at: self.at.below(name, node), key, value, content }
     }
 }
 

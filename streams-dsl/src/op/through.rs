@@ -27,6 +27,30 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///
     /// # Late and null records
     /// Null keys and values pass.
+    ///
+    /// # Example: a topic that others read too
+    /// ```
+    /// use streams_dsl::prelude::*;
+    /// # use streams_test::TopologyTestDriver;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream::<String, String>("raw")
+    ///     .try_map_values(|text| text.parse::<i64>())
+    ///     .through("parsed")
+    ///     .group_by_key()
+    ///     .count()
+    ///     .to_stream()
+    ///     .to("counts");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<String, String>("raw").pipe("a", "12", 0)?;
+    /// assert_eq!(driver.output::<String, i64>("parsed").read_key_values()?, [("a".to_owned(), 12)]);
+    /// let counts = driver.output::<String, Option<i64>>("counts").read_key_values()?;
+    /// assert_eq!(counts, [("a".to_owned(), Some(1))]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn through(&self, topic: &str) -> Self
     where
         K: StreamData,

@@ -26,6 +26,22 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///
     /// # Late and null records
     /// Null keys and values are written.
+    ///
+    /// # Example: a copy of a topic
+    /// ```
+    /// use streams_dsl::prelude::*;
+    /// # use streams_test::TopologyTestDriver;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream::<String, i64>("in").to("out");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<String, i64>("in").pipe("a", 1, 7)?;
+    /// let copies = driver.output::<String, i64>("out").read_all()?;
+    /// assert_eq!(copies, [Record::new("a".to_owned(), 1, Timestamp::from_millis(7))]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn to(&self, topic: &str)
     where
         K: StreamData,
@@ -58,6 +74,23 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///
     /// # Late and null records
     /// Null keys and values are written.
+    ///
+    /// # Example: a topic for each country
+    /// ```
+    /// use streams_dsl::prelude::*;
+    /// # use streams_test::TopologyTestDriver;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream::<String, i64>("orders")
+    ///     .to_topic_by(|country, _, _| format!("orders-{country}"));
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<String, i64>("orders").pipe("fr", 1, 0)?;
+    /// assert_eq!(driver.output::<String, i64>("orders-fr").read_all()?.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "TopicNameExtractor")]
     pub fn to_topic_by(
         &self,

@@ -20,6 +20,25 @@ impl<K: Data, V: Data> KTable<K, V> {
     ///
     /// # Topics and stores
     /// None.
+    ///
+    /// # Example: deletions are none
+    /// ```
+    /// use streams_dsl::prelude::*;
+    /// # use streams_test::TopologyTestDriver;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// let changes = builder.table::<String, i64>("prices").to_stream();
+    /// changes.map_values(|price| price.map_or("gone".to_owned(), |price| price.to_string())).to("texts");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// let prices = driver.input::<String, Option<i64>>("prices");
+    /// prices.pipe("tea", 3, 0)?;
+    /// prices.pipe("tea", None, 1)?;
+    /// let texts = driver.output::<String, String>("texts").read_key_values()?;
+    /// assert_eq!(texts, [("tea", "3"), ("tea", "gone")].map(|(k, v)| (k.to_owned(), v.to_owned())));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn to_stream(&self) -> KStream<K, Option<V>> {
         self.to_stream_with(Named::generated())
     }

@@ -27,6 +27,24 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// # Late and null records
     /// A record with a null key is dropped and counted. An update that is older than the value it
     /// replaces replaces it all the same.
+    ///
+    /// # Example: the latest position of each car
+    /// ```
+    /// use streams_dsl::prelude::*;
+    /// # use streams_test::TopologyTestDriver;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// let positions = builder.stream::<String, i64>("positions").to_table();
+    /// builder.stream::<String, i64>("calls").join(&positions, |_, at| *at).to("found");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<String, i64>("positions").pipe("car", 7, 0)?;
+    /// driver.input::<String, i64>("positions").pipe("car", 8, 1)?;
+    /// driver.input::<String, i64>("calls").pipe("car", 0, 2)?;
+    /// assert_eq!(driver.output::<String, i64>("found").read_key_values()?, [("car".to_owned(), 8)]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn to_table(&self) -> KTable<K, V>
     where
         K: StreamData,
