@@ -17,7 +17,7 @@ use streams_core::{
 
 use crate::support::{
     Kept, PATIENCE, Scratch, Updates, close, config, counted, counts, lines, log, owns, reach,
-    running, word_count, write,
+    running, word_count, word_count_without, write,
 };
 
 /// Waits for the end of an instance with an error.
@@ -100,8 +100,9 @@ async fn a_thread_may_be_replaced() {
 async fn one_instance_may_stop_all_others() {
     let log = log();
     let (topology, _) = word_count(Kept::InMemory);
+    let (tolerant, _) = word_count_without(Kept::InMemory, "");
     let folders = [Scratch::new(), Scratch::new()];
-    let bystander = running(&log, &topology, config("app", folders[0].path())).await;
+    let bystander = running(&log, &tolerant, config("app", folders[0].path())).await;
     let config =
         config("app", folders[1].path()).uncaught_handler(|_| UncaughtDecision::StopApplication);
     let culprit = running(&log, &topology, config).await;

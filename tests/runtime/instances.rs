@@ -70,6 +70,7 @@ async fn counts_stay_exact_while_instances_join_and_leave() {
         write(&log, &text);
         written.extend(text);
         close(&second).await;
+        owns(&first, 8).await;
         updates.wait_for(written.len() * 3);
         reach(&first, State::Running).await;
         assert_eq!(all_counts(&[&first], store).await, counted(&written), "round {round}");

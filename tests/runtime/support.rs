@@ -71,11 +71,11 @@ impl Processor<String, String, String, i64> for Count {
     }
 }
 
-/// Splits a line; the word "poison" is refused, the word "panic" panics.
-fn split(line: &str, forward: &mut dyn FnMut(&str) -> Outcome) -> Outcome {
+/// Splits a line; the word `refused` is an error, the word "panic" panics.
+fn split(line: &str, refused: &str, forward: &mut dyn FnMut(&str) -> Outcome) -> Outcome {
     for word in line.split_whitespace() {
         match word {
-            "poison" => return Err("the word is poison".into()),
+            word if word == refused => return Err(format!("the word is {word}").into()),
             "panic" => panic!("the word is panic"),
             word => forward(word)?,
         }
@@ -91,6 +91,11 @@ pub enum Kept {
 
 /// Lines are split by one sub-topology and counted by another; each update goes out.
 pub fn word_count(kept: Kept) -> (Topology, CountStore) {
+    word_count_without(kept, "poison")
+}
+
+/// The same, with another word that is refused.
+pub fn word_count_without(kept: Kept, refused: &'static str) -> (Topology, CountStore) {
     let mut builder = TopologyBuilder::new();
     let counts = Stores::key_value::<String, i64>("counts");
     let counts = match kept {
@@ -102,7 +107,7 @@ pub fn word_count(kept: Kept) -> (Topology, CountStore) {
         .add_source::<Ignored, String>("lines", &[LINES])
         .add_step::<Ignored, String, String, String, _>(
             "split",
-            |_, line, ctx| split(&line, &mut |word| ctx.pass(word.to_owned(), String::new())),
+            move |_, line, ctx| split(&line, refused, &mut |word| ctx.pass(word.to_owned(), String::new())),
             &["lines"],
         )
         .add_internal_topic("words-repartition", None)

@@ -169,13 +169,16 @@ impl Log {
     }
 }
 
+/// Stores by their place in the topology, and what is read of their changelogs.
+type BuiltStores = (Vec<Option<Box<dyn StateStore>>>, Vec<(usize, Log)>);
+
 /// Builds the stores of a task over their backends, each with the lane of its changelog.
 pub(super) fn build_stores(
     env: &Env,
     task: TaskId,
     opened: &TaskStores,
     collector: &mut Collector,
-) -> Result<(Vec<Option<Box<dyn StateStore>>>, Vec<(usize, Log)>), StreamsError> {
+) -> Result<BuiltStores, StreamsError> {
     let parts = &env.topology.parts;
     let application_id = &env.config.application_id;
     let mut stores: Vec<Option<Box<dyn StateStore>>> =
