@@ -92,6 +92,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
     let counts = topology.store::<TimestampedKeyValueStore<String, i64>>(STORE);
     let counts = counts.ok_or("the topology has no store of counts")?;
     let lag = Lag::of(&broker, APPLICATION, &topology);
+    let before = committed(&lag)?;
 
     let started = SystemClock.now();
     // Acknowledged when the operating system has it: enough for any end of the process.
@@ -109,7 +110,6 @@ async fn run(arguments: &Arguments) -> Result<()> {
     streams.start().await?;
     let mut feed = Feed::start(&broker, texts.files)?;
 
-    let before = committed(&lag)?;
     let finished = watch(&streams, lag.clone(), before, &feed, &mut stop).await;
     let notes = feed.stop().await;
     let mut done = Done {
