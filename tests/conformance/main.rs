@@ -20,6 +20,8 @@ mod scenario;
 mod render;
 mod run;
 mod compare;
+#[cfg(test)]
+mod fixtures;
 
 use crate::{
     run::{Options, Stores, Types},

@@ -64,6 +64,11 @@ pub fn internal_topics(topology: &Topology, config: &Config) -> Value {
     let spec = topology.spec(APPLICATION_ID, &configs);
     let mut topics: BTreeMap<String, Value> = BTreeMap::new();
     for (number, subtopology) in spec.subtopologies.iter().enumerate() {
+        // The oracle asks before patterns are resolved, and Kafka leaves out what reads no topic.
+        if subtopology.source_topics.is_empty() && subtopology.repartition_source_topics.is_empty()
+        {
+            continue;
+        }
         let mut add = |kind: &str, topic: &InternalTopicSpec| {
             topics.insert(topic.name.to_string(), self::topic(kind, number, topic));
         };
