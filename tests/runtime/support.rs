@@ -107,7 +107,9 @@ pub fn word_count_without(kept: Kept, refused: &'static str) -> (Topology, Count
         .add_source::<Ignored, String>("lines", &[LINES])
         .add_step::<Ignored, String, String, String, _>(
             "split",
-            move |_, line, ctx| split(&line, refused, &mut |word| ctx.pass(word.to_owned(), String::new())),
+            move |_, line, ctx| {
+                split(&line, refused, &mut |word| ctx.pass(word.to_owned(), String::new()))
+            },
             &["lines"],
         )
         .add_internal_topic("words-repartition", None)

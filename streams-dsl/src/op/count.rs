@@ -14,6 +14,10 @@ use crate::{
 pub(super) const NAME: &str = "KSTREAM-AGGREGATE-";
 
 /// A type that can count: the integers, and `Option` of them.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot count",
+    note = "count into an integer type, or implement `Counter for {Self}`"
+)]
 pub trait Counter: Data {
     /// No record yet.
     fn zero() -> Self;

@@ -113,8 +113,19 @@ impl<K: Data, V: Data> KStream<K, V> {
         )
     }
 
-    /// As [`flat_map_values_with_key`](Self::flat_map_values_with_key), for code that can fail,
-    /// with a name; the processing handler decides then.
+    /// As [`flat_map_values_with_key`](Self::flat_map_values_with_key), for code that can fail;
+    /// the processing handler decides then.
+    pub fn try_flat_map_values_with_key<V2: Data, I, E: Into<ProcessorError>>(
+        &self,
+        mapper: impl Fn(&K, V) -> Result<I, E> + Send + Sync + 'static,
+    ) -> KStream<K, V2>
+    where
+        I: IntoIterator<Item = V2>,
+    {
+        self.try_flat_map_values_with_key_with(mapper, Named::generated())
+    }
+
+    /// As [`try_flat_map_values_with_key`](Self::try_flat_map_values_with_key), with a name.
     pub fn try_flat_map_values_with_key_with<V2: Data, I, E: Into<ProcessorError>>(
         &self,
         mapper: impl Fn(&K, V) -> Result<I, E> + Send + Sync + 'static,

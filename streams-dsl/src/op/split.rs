@@ -149,8 +149,18 @@ impl<K: Data, V: Data, B> Split<K, V, B> {
         self.try_branch_with(move |key, value| Ok::<_, Infallible>(predicate(key, value)), branched)
     }
 
-    /// As [`branch`](Self::branch), for code that can fail, with a name; the processing handler
-    /// decides then.
+    /// As [`branch`](Self::branch), for code that can fail; the processing handler decides then.
+    pub fn try_branch<E: Into<ProcessorError>>(
+        self,
+        predicate: impl Fn(&K, &V) -> Result<bool, E> + Send + Sync + 'static,
+    ) -> Split<K, V, B::Longer>
+    where
+        B: Collect<KStream<K, V>>,
+    {
+        self.try_branch_with(predicate, Branched::numbered())
+    }
+
+    /// As [`try_branch`](Self::try_branch), with a name.
     pub fn try_branch_with<E: Into<ProcessorError>>(
         self,
         predicate: impl Fn(&K, &V) -> Result<bool, E> + Send + Sync + 'static,
@@ -251,6 +261,10 @@ mod sealed {
 }
 
 /// A collection of branches that grows: a tuple of up to twelve, or [`Branches`].
+#[diagnostic::on_unimplemented(
+    message = "a tuple holds at most twelve branches",
+    note = "split into any number of branches by `split_many`"
+)]
 pub trait Collect<T>: sealed::Sealed {
     /// The collection with one more.
     type Longer;

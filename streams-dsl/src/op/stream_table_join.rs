@@ -88,8 +88,22 @@ impl<K: Data, V: Data> KStream<K, V> {
         K: StreamData,
         V: StreamData,
     {
+        self.try_join_with(table, joiner, Joined::new())
+    }
+
+    /// As [`try_join`](Self::try_join), with options.
+    pub fn try_join_with<VT: Data, VR: Data, E: Into<ProcessorError>, KS, VS>(
+        &self,
+        table: &KTable<K, VT>,
+        joiner: impl Fn(V, &VT) -> Result<VR, E> + Send + Sync + 'static,
+        joined: Joined<KS, VS>,
+    ) -> KStream<K, VR>
+    where
+        KS: SerdeFor<K>,
+        VS: SerdeFor<V>,
+    {
         let joiner = move |_: &K, value, row: &VT| joiner(value, row);
-        self.try_join_with_key_with(table, joiner, Joined::new())
+        self.try_join_with_key_with(table, joiner, joined)
     }
 
     /// As [`join`](Self::join), with a look at the key.
@@ -197,8 +211,22 @@ impl<K: Data, V: Data> KStream<K, V> {
         K: StreamData,
         V: StreamData,
     {
+        self.try_left_join_with(table, joiner, Joined::new())
+    }
+
+    /// As [`try_left_join`](Self::try_left_join), with options.
+    pub fn try_left_join_with<VT: Data, VR: Data, E: Into<ProcessorError>, KS, VS>(
+        &self,
+        table: &KTable<K, VT>,
+        joiner: impl Fn(V, Option<&VT>) -> Result<VR, E> + Send + Sync + 'static,
+        joined: Joined<KS, VS>,
+    ) -> KStream<K, VR>
+    where
+        KS: SerdeFor<K>,
+        VS: SerdeFor<V>,
+    {
         let joiner = move |_: &K, value, row: Option<&VT>| joiner(value, row);
-        self.try_left_join_with_key_with(table, joiner, Joined::new())
+        self.try_left_join_with_key_with(table, joiner, joined)
     }
 
     /// As [`left_join`](Self::left_join), with a look at the key.
