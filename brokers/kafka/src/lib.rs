@@ -1,0 +1,17 @@
+//! Apache Kafka as the broker of an application: the traits of `streams_core::broker` over a
+//! cluster.
+//!
+//! * [`KafkaConfig`]: where the cluster is, TLS, SASL, time-outs.
+//! * [`KafkaBroker`]: what `KafkaStreams::new` takes.
+//!
+//! Record batches are read in the fetched buffer and sent as they were sealed: nothing here looks
+//! at a single record. Groups are streams groups (KIP-1071), which Kafka serves from version 4.2.
+
+mod config;
+mod wire;
+mod protocol;
+mod transport;
+mod blocking;
+mod client;
+
+pub use config::{KafkaConfig, Sasl, SaslMechanism, Tls};
