@@ -13,5 +13,7 @@ mod protocol;
 mod transport;
 mod blocking;
 mod client;
+mod admin;
+mod group_admin;
 
 pub use config::{KafkaConfig, Sasl, SaslMechanism, Tls};

@@ -15,7 +15,7 @@ use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
 use streams_core::broker::{BrokerError, BrokerErrorKind, TopicPartition};
 
-pub(crate) use self::krafka::KrafkaTransport;
+pub(crate) use self::krafka::{KrafkaTransport, from_krafka};
 
 use crate::protocol::ErrorCode;
 
