@@ -9,7 +9,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     if let Some(unknown) = arguments.iter().find(|name| !WORKLOADS.contains(&name.as_str())) {
         return Err(format!("there is no workload {unknown}; there is {}", WORKLOADS.join(", ")));
     }
-    system::ensure()?;
+    system::ensure_build()?;
     let mut command = cargo::cargo("run");
     command.args(["--release", "--package", "streams-bench", "--", "micro"]);
     cargo::become_command(command)

@@ -4,7 +4,7 @@ use crate::{Outcome, cargo, system};
 
 /// Builds the demo and becomes it; the arguments are the demo's own.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
-    system::ensure()?;
+    system::ensure_build()?;
     if !cargo::target().join("release/demo").exists() {
         eprintln!("building; RocksDB is compiled from source once, which takes some minutes");
     }

@@ -1,4 +1,5 @@
-//! The developer's commands: `cargo xtask demo`, `cargo xtask test`, `cargo xtask bench`.
+//! The developer's commands: `cargo xtask demo`, `cargo xtask test`, `cargo xtask kafka`,
+//! `cargo xtask bench`.
 //!
 //! Plain standard library, so that they work on a machine that has a Rust toolchain and nothing
 //! else; what the build needs besides is [`system`]'s concern.
@@ -7,6 +8,7 @@ mod system;
 mod cargo;
 mod demo;
 mod test;
+mod kafka;
 mod bench;
 
 use std::{env, process::ExitCode};
@@ -34,6 +36,13 @@ const COMMANDS: &[Command] = &[
         arguments: "[PART..]",
         about: "runs all tests, or the parts named, and prints the seconds of each",
         run: test::run,
+    },
+    Command {
+        name: "kafka",
+        arguments: "start|stop|status [--brokers 1|3] [--port P] [--dir D] [--profile test] \
+                    [--secure] [--set KEY=VALUE]..",
+        about: "a real Apache Kafka for tests, examples and benchmarks; start prints its address",
+        run: kafka::run,
     },
     Command {
         name: "bench",

@@ -1,8 +1,9 @@
-//! What the build needs of the machine: a compiler for RocksDB and libclang for its bindings.
+//! What is needed of the machine: a compiler for RocksDB and libclang for its bindings to build,
+//! a Java runtime and Maven to run a real Kafka.
 
 use std::{
     env,
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     fs,
     path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
@@ -13,45 +14,78 @@ use crate::Outcome;
 /// The oldest Rust that builds the workspace, as its manifest says.
 const RUST_OLDEST: &str = env!("CARGO_PKG_RUST_VERSION");
 
-/// Debian's words for the two. `libclang-dev` brings the library that bindgen loads and the
-/// compiler's own headers (`stddef.h`), without which no C header can be read.
-const INSTALL: &[&str] =
-    &["apt-get", "install", "-y", "--no-install-recommends", "libclang-dev", "g++"];
+/// The oldest Java that runs Kafka 4.
+const JAVA_OLDEST: u32 = 17;
+
+const INSTALL: &[&str] = &["apt-get", "install", "-y", "--no-install-recommends"];
+
+/// Something that has to be on the machine.
+pub(crate) struct Need {
+    /// What of it is missing.
+    missing: fn() -> Option<&'static str>,
+    /// Debian's name for it.
+    package: &'static str,
+}
+
+/// What RocksDB is compiled with.
+pub(crate) const BUILD: &[Need] = &[
+    Need { missing: missing_compiler, package: "g++" },
+    // Brings the library that bindgen loads and the compiler's own headers (`stddef.h`), without
+    // which no C header can be read.
+    Need { missing: missing_libclang, package: "libclang-dev" },
+];
+
+/// What fetches and runs a real Kafka.
+pub(crate) const KAFKA: &[Need] = &[
+    Need { missing: missing_java, package: "default-jre-headless" },
+    Need { missing: missing_maven, package: "maven" },
+];
 
 /// `cargo xtask system`.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     if let Some(argument) = arguments.first() {
         return Err(format!("system takes no arguments, got {argument}"));
     }
-    ensure()?;
+    ensure_build()?;
     println!("rustc, a C++ compiler and libclang are there");
     Ok(ExitCode::SUCCESS)
 }
 
-/// Makes sure of everything: installs what is missing when root, else says what to install.
-pub(crate) fn ensure() -> Result<(), String> {
+/// Makes sure of what the workspace is built with, as [`ensure`] does.
+pub(crate) fn ensure_build() -> Result<(), String> {
     check_rustc()?;
-    let missing = missing();
+    ensure(BUILD)
+}
+
+/// Makes sure of all `needs`: installs what is missing when root, else says what to install.
+pub(crate) fn ensure(needs: &[Need]) -> Result<(), String> {
+    let (missing, packages) = missing(needs);
     if missing.is_empty() {
         return Ok(());
     }
-    let line = INSTALL.join(" ");
+    let install = [INSTALL, &packages].concat();
+    let line = install.join(" ");
     eprintln!("missing: {}", missing.join(", "));
     if !is_root() || !is_on_path("apt-get") {
         return Err(format!("install what is missing, on Debian and Ubuntu with\n    {line}"));
     }
     eprintln!("$ {line}");
     // A machine that never ran `apt-get update`, or long ago, knows no packages or gone ones.
-    if !succeeds(INSTALL) {
+    if !succeeds(&install) {
         eprintln!("$ apt-get update");
-        if !succeeds(&["apt-get", "update"]) || !succeeds(INSTALL) {
+        if !succeeds(&["apt-get", "update"]) || !succeeds(&install) {
             return Err(format!("this did not work, see above:\n    {line}"));
         }
     }
-    match self::missing().as_slice() {
+    match self::missing(needs).0.as_slice() {
         [] => Ok(()),
         still => Err(format!("still missing after `{line}`: {}", still.join(", "))),
     }
+}
+
+/// What is missing, and the packages that bring it.
+fn missing(needs: &[Need]) -> (Vec<&'static str>, Vec<&'static str>) {
+    needs.iter().filter_map(|need| Some(((need.missing)()?, need.package))).unzip()
 }
 
 fn check_rustc() -> Result<(), String> {
@@ -78,17 +112,43 @@ fn is_recent(rustc_version: &str) -> bool {
     version.is_some() && version >= numbers(RUST_OLDEST)
 }
 
-fn missing() -> Vec<&'static str> {
-    let mut missing = Vec::new();
-    if env::var_os("CXX").is_none() && !is_on_path("c++") && !is_on_path("g++") {
-        missing.push("a C++ compiler (g++)");
-    }
+fn missing_compiler() -> Option<&'static str> {
+    let has = env::var_os("CXX").is_some() || is_on_path("c++") || is_on_path("g++");
+    (!has).then_some("a C++ compiler (g++)")
+}
+
+fn missing_libclang() -> Option<&'static str> {
     match find_libclang() {
-        None => missing.push("libclang"),
-        Some(library) if !has_compiler_headers(&library) => missing.push("libclang's own headers"),
-        Some(_) => {}
+        None => Some("libclang"),
+        Some(library) if !has_compiler_headers(&library) => Some("libclang's own headers"),
+        Some(_) => None,
     }
-    missing
+}
+
+/// The Java to run: `JAVA_HOME`'s, else the one on the path.
+pub(crate) fn java() -> OsString {
+    let home = env::var_os("JAVA_HOME").map(|home| Path::new(&home).join("bin/java"));
+    home.filter(|java| java.is_file()).map_or_else(|| "java".into(), Into::into)
+}
+
+fn missing_java() -> Option<&'static str> {
+    let output = Command::new(java()).arg("-version").output();
+    let version = output.map(|output| String::from_utf8_lossy(&output.stderr).into_owned());
+    match version.ok().as_deref().and_then(java_release) {
+        None => Some("a Java runtime"),
+        Some(release) if release < JAVA_OLDEST => Some("a Java runtime of release 17 or newer"),
+        Some(_) => None,
+    }
+}
+
+/// The release in `openjdk version "17.0.15" 2025-04-15`, whatever lines stand before.
+fn java_release(version: &str) -> Option<u32> {
+    let number = version.split_once(" version \"")?.1;
+    number.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+fn missing_maven() -> Option<&'static str> {
+    (!is_on_path("mvn")).then_some("Maven")
 }
 
 /// As clang-sys, which bindgen loads it by: `LIBCLANG_PATH` alone if set, else `llvm-config`'s
@@ -199,6 +259,26 @@ mod tests {
         assert!(!is_recent("rustc 1.94.1"));
         assert!(!is_recent("rustc 1.9.0"));
         assert!(!is_recent(""));
+    }
+
+    #[test]
+    fn the_release_of_java_is_read_past_what_stands_before() {
+        let version =
+            "Picked up JAVA_TOOL_OPTIONS: -Xmx1g\nopenjdk version \"17.0.15\" 2025-04-15\n";
+        assert_eq!(java_release(version), Some(17));
+        assert_eq!(java_release("openjdk version \"26-ea\" 2026-03-17"), Some(26));
+        assert_eq!(java_release("java version \"1.8.0_392\""), Some(1));
+        assert_eq!(java_release("The operation could not be completed."), None);
+    }
+
+    #[test]
+    fn only_what_is_missing_is_installed() {
+        let needs = [
+            Need { missing: || None, package: "there" },
+            Need { missing: || Some("a thing"), package: "not-there" },
+        ];
+        assert_eq!(missing(&needs), (vec!["a thing"], vec!["not-there"]));
+        assert_eq!(ensure(&needs[..1]), Ok(()));
     }
 
     #[test]

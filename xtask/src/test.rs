@@ -32,7 +32,7 @@ const PARTS: &[Part] = &[
 #[expect(clippy::disallowed_methods, reason = "a stopwatch for a human, in no stream's time")]
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     let parts = chosen(arguments)?;
-    system::ensure()?;
+    system::ensure_build()?;
     let mut rows = Vec::new();
     for part in parts {
         println!("\n== {}: {}", part.name, part.about);
