@@ -44,6 +44,9 @@ fn home() -> PathBuf {
 /// The last line on standard output is what clients connect to; all else goes to standard error.
 fn start(options: &Options) -> Outcome {
     system::ensure(system::KAFKA)?;
+    if options.secure {
+        system::ensure(system::CERTIFICATES)?;
+    }
     let java = Java::new(options.profile, &jars::ensure(&home())?);
     Cluster::prepare(options)?.start(options, &java)?;
     println!("{}", options.bootstrap());

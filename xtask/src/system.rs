@@ -41,6 +41,9 @@ pub(crate) const KAFKA: &[Need] = &[
     Need { missing: missing_maven, package: "maven" },
 ];
 
+/// What makes certificates for it.
+pub(crate) const CERTIFICATES: &[Need] = &[Need { missing: missing_openssl, package: "openssl" }];
+
 /// `cargo xtask system`.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     if let Some(argument) = arguments.first() {
@@ -149,6 +152,10 @@ fn java_release(version: &str) -> Option<u32> {
 
 fn missing_maven() -> Option<&'static str> {
     (!is_on_path("mvn")).then_some("Maven")
+}
+
+fn missing_openssl() -> Option<&'static str> {
+    (!is_on_path("openssl")).then_some("openssl")
 }
 
 /// As clang-sys, which bindgen loads it by: `LIBCLANG_PATH` alone if set, else `llvm-config`'s
