@@ -20,6 +20,9 @@ const START_PATIENCE: Duration = Duration::from_secs(120);
 /// How long nodes may take to stop by themselves.
 const STOP_PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long a port may stay taken.
+const PORT_PATIENCE: Duration = Duration::from_secs(3);
+
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// The nodes whose folders are there, held against other commands.
@@ -173,13 +176,18 @@ fn check_shape(options: &Options) -> Result<(), String> {
     Ok(())
 }
 
-/// Makes sure that nobody else listens where a node is going to.
+/// Makes sure that nobody else listens where a node is going to. A process that was killed just now
+/// is gone before its ports are free.
 fn check_ports(options: &Options, node: u16) -> Result<(), String> {
     let clients = options.listeners(node).into_iter().map(|(_, port)| port);
     for port in clients.chain([options.controller_port(node)]) {
-        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| {
-            format!("node {node} cannot listen at port {port}, take another --port: {error}")
-        })?;
+        let is_free = || Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok());
+        if !poll(PORT_PATIENCE, is_free)? {
+            return Err(format!(
+                "node {node} cannot listen at port {port}, which another program has: take another \
+                 --port"
+            ));
+        }
     }
     Ok(())
 }

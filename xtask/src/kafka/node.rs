@@ -81,7 +81,7 @@ impl Node {
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let child = spawn(&mut command, out)?;
-        fs::write(self.pid_path(), child.id().to_string()).map_err(at(&self.pid_path()))?;
+        fs::write(self.pid_path(), format!("{}\n", child.id())).map_err(at(&self.pid_path()))?;
         Ok(child)
     }
 
