@@ -160,7 +160,7 @@ fn mentions(command_line: &[u8], path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::{env, process};
+    use std::{env, io::Read, process};
 
     use super::*;
 
@@ -191,10 +191,13 @@ mod tests {
     #[test]
     fn a_process_with_the_nodes_settings_is_the_node_until_it_ends() {
         let node = node_with_pid("own", 0);
-        let mut sleep = Command::new("sh");
-        // `read` waits for the input to end; the last argument is only there to be seen.
-        sleep.args(["-c", "read -r line", "sh"]).arg(node.properties_path());
-        let mut child = sleep.stdin(Stdio::piped()).spawn().unwrap();
+        // It says that it is there, then waits for its input to end; the last argument is only there
+        // to be seen.
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "echo there; read -r line", "sh"]).arg(node.properties_path());
+        let mut child = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut there = [0; 5];
+        child.stdout.as_mut().unwrap().read_exact(&mut there).unwrap();
         fs::write(node.pid_path(), child.id().to_string()).unwrap();
         assert_eq!(node.running(), Some(child.id()));
         Node::signal(child.id(), "KILL");
