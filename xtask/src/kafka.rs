@@ -14,7 +14,7 @@ mod properties;
 mod secure;
 
 use std::{
-    io,
+    fs, io,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -51,6 +51,46 @@ fn start(options: &Options) -> Outcome {
     Cluster::prepare(options)?.start(options, &java)?;
     println!("{}", options.bootstrap());
     Ok(ExitCode::SUCCESS)
+}
+
+/// A secured node of its own for the tests, with short sessions; stopped when dropped.
+pub(crate) struct TestBroker(Options);
+
+impl TestBroker {
+    /// Starts it on ports that are free, in a folder that is emptied before.
+    pub(crate) fn start() -> Result<Self, String> {
+        let dir = home().join("test");
+        if let Some(cluster) = Cluster::find(&dir)? {
+            cluster.stop()?;
+        }
+        if dir.exists() {
+            fs::remove_dir_all(&dir).map_err(at(&dir))?;
+        }
+        let port = cluster::free_port()?.to_string();
+        let dir = dir.to_string_lossy();
+        let arguments = ["--port", &port, "--dir", &dir, "--profile", "test", "--secure"];
+        let options = Options::parse(&arguments.map(str::to_owned), &home())?;
+        start(&options)?;
+        Ok(Self(options))
+    }
+
+    /// Where clients without TLS connect to.
+    pub(crate) fn bootstrap(&self) -> String {
+        self.0.bootstrap()
+    }
+
+    /// Where its certificates and logs lie.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.0.dir
+    }
+}
+
+impl Drop for TestBroker {
+    fn drop(&mut self) {
+        if let Err(error) = stop(&self.0) {
+            eprintln!("xtask: {error}");
+        }
+    }
 }
 
 fn stop(options: &Options) -> Outcome {

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every test, part by part, with the seconds each took.
 
 use std::{
+    env,
     fmt::Write as _,
     fs::{self, File},
     path::{Path, PathBuf},
@@ -8,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Outcome, cargo, system};
+use crate::{Outcome, cargo, kafka::TestBroker, system};
 
 /// A part of the tests. A failing one fails the command; the others still run.
 struct Part {
@@ -21,10 +22,11 @@ struct Part {
 /// one set of features, and RocksDB once.
 const PARTS: &[Part] = &[
     Part { name: "unit", about: "inside the crates", run: || test(&["--lib", "--bins"]) },
-    Part { name: "integration", about: "tests/", run: || test(&["--test", "*"]) },
+    Part { name: "integration", about: "tests/", run: integration },
     Part { name: "examples", about: "examples/", run: || test(&["--examples"]) },
     Part { name: "doc", about: "what the documentation shows", run: || test(&["--doc"]) },
     Part { name: "conformance", about: "recorded results of Kafka Streams", run: conformance },
+    Part { name: "kafka", about: "a real Apache Kafka", run: real_kafka },
     Part { name: "pure", about: "no C++ without the feature rocksdb", run: pure_rust },
 ];
 
@@ -76,6 +78,25 @@ fn test(targets: &[&str]) -> Result<(), String> {
     let mut command = cargo::cargo("test");
     command.args(["--release", "--workspace", "--no-fail-fast"]).args(targets);
     succeed(&mut command)
+}
+
+/// The integration tests that need nothing but this machine; those against a real Kafka are all
+/// named `kafka`, in each package that has some.
+const INTEGRATION: &[&str] = &["stores", "embedded", "dsl", "runtime", "tidy", "demo_promises"];
+
+fn integration() -> Result<(), String> {
+    let targets: Vec<&str> = INTEGRATION.iter().flat_map(|name| ["--test", *name]).collect();
+    test(&targets)
+}
+
+/// Starts a Kafka for the tests named `kafka` and stops it behind them.
+fn real_kafka() -> Result<(), String> {
+    let broker = TestBroker::start()?;
+    let xtask = env::current_exe().map_err(|error| format!("this program is nowhere: {error}"))?;
+    let mut command = cargo::cargo("test");
+    command.args(["--release", "--workspace", "--no-fail-fast", "--test", "kafka"]);
+    command.env("STREAMS_KAFKA", broker.bootstrap()).env("STREAMS_KAFKA_DIR", broker.folder());
+    succeed(command.env("STREAMS_XTASK", xtask))
 }
 
 /// Runs the recorded scenarios and compares each result with Java's.

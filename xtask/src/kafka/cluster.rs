@@ -192,6 +192,14 @@ fn check_ports(options: &Options, node: u16) -> Result<(), String> {
     Ok(())
 }
 
+/// A port at which a secured cluster of one node finds all its ports free.
+pub(super) fn free_port() -> Result<u16, String> {
+    let is_free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+    let mut ports = (20_000..32_000).step_by(200);
+    let all_free = |port: &u16| [0, 1, 100, 101, 102].iter().all(|offset| is_free(port + offset));
+    ports.find(all_free).ok_or_else(|| "no port between 20000 and 32000 is free".to_owned())
+}
+
 /// Sets up the nodes that were not yet, all at once, as a JVM takes its time.
 fn format(nodes: &[&Node], java: &Java, cluster: &str, options: &Options) -> Result<(), String> {
     let more = if options.secure { secure::format_arguments() } else { Vec::new() };
