@@ -13,6 +13,9 @@ mod protocol;
 mod transport;
 mod blocking;
 mod client;
+mod backoff;
+mod coordinator;
+mod membership;
 mod admin;
 mod group_admin;
 

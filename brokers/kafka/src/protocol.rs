@@ -2,5 +2,12 @@
 //! it is read. Field names are the protocol's.
 
 mod error_code;
+pub(crate) mod find_coordinator;
+pub(crate) mod offset_commit;
+pub(crate) mod offset_fetch;
+pub(crate) mod streams_group_describe;
+pub(crate) mod streams_group_heartbeat;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use error_code::ErrorCode;

@@ -30,6 +30,7 @@ pub(crate) enum Api {
     FindCoordinator = 10,
     InitProducerId = 22,
     StreamsGroupHeartbeat = 88,
+    StreamsGroupDescribe = 89,
 }
 
 /// Where a request goes.

@@ -5,7 +5,7 @@ use std::fmt;
 use streams_core::broker::{BrokerError, BrokerErrorKind};
 
 /// An error code of a response; 0 is none.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ErrorCode(pub(crate) i16);
 
 macro_rules! codes {
