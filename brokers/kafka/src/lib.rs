@@ -18,5 +18,6 @@ mod coordinator;
 mod membership;
 mod admin;
 mod group_admin;
+mod fetcher;
 
 pub use config::{KafkaConfig, Sasl, SaslMechanism, Tls};

@@ -2,6 +2,8 @@
 //! it is read. Field names are the protocol's.
 
 mod error_code;
+pub(crate) mod fetch;
+pub(crate) mod list_offsets;
 pub(crate) mod find_coordinator;
 pub(crate) mod offset_commit;
 pub(crate) mod offset_fetch;

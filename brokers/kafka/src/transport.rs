@@ -25,6 +25,7 @@ use crate::protocol::ErrorCode;
 pub(crate) enum Api {
     Produce = 0,
     Fetch = 1,
+    ListOffsets = 2,
     OffsetCommit = 8,
     OffsetFetch = 9,
     FindCoordinator = 10,

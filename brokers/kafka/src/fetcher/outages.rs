@@ -1,0 +1,87 @@
+//! Tells of what cannot be reached: when it begins, every few seconds while it lasts, when it ends.
+
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+
+/// How often the same outage is told.
+const TOLD_EVERY: Duration = Duration::from_secs(5);
+
+/// What cannot be reached.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Place {
+    Cluster,
+    Node(i32),
+    Topic(Arc<str>),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cluster => f.write_str("the cluster"),
+            Self::Node(node) => write!(f, "node {node}"),
+            Self::Topic(topic) => write!(f, "topic {topic}"),
+        }
+    }
+}
+
+/// The outages of one fetcher.
+#[derive(Debug)]
+pub(super) struct Outages {
+    client_id: String,
+    /// When each was last told.
+    told: BTreeMap<Place, Duration>,
+}
+
+impl Outages {
+    pub(super) fn new(client_id: &str) -> Self {
+        Self { client_id: client_id.to_owned(), told: BTreeMap::new() }
+    }
+
+    /// Tells that `place` is out; true if that was said now.
+    pub(super) fn begin(&mut self, place: Place, now: Duration, error: &dyn fmt::Display) -> bool {
+        if self.told.get(&place).is_some_and(|told| now < *told + TOLD_EVERY) {
+            return false;
+        }
+        tracing::warn!(
+            client = %self.client_id,
+            "records of {place} cannot be fetched at the moment, trying again: {error}"
+        );
+        self.told.insert(place, now);
+        true
+    }
+
+    /// Tells that `place` is back, if it was out; true if that was said.
+    pub(super) fn end(&mut self, place: &Place) -> bool {
+        if self.told.is_empty() || self.told.remove(place).is_none() {
+            return false;
+        }
+        tracing::info!(client = %self.client_id, "records of {place} are fetched again");
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_is_told_at_once_then_rarely_and_its_end_once() {
+        let mut outages = Outages::new("app-consumer");
+        let ms = Duration::from_millis;
+        assert!(outages.begin(Place::Node(1), ms(0), &"connection refused"));
+        assert!(!outages.begin(Place::Node(1), ms(4_999), &"connection refused"));
+        assert!(outages.begin(Place::Node(1), ms(5_000), &"connection refused"));
+        assert!(outages.end(&Place::Node(1)));
+        assert!(!outages.end(&Place::Node(1)));
+        assert!(outages.begin(Place::Node(1), ms(5_001), &"connection refused"), "a new one");
+    }
+
+    #[test]
+    fn each_place_is_told_by_itself() {
+        let mut outages = Outages::new("app-consumer");
+        assert!(outages.begin(Place::Node(1), Duration::ZERO, &"away"));
+        assert!(outages.begin(Place::Node(2), Duration::ZERO, &"away"));
+        assert!(outages.begin(Place::Cluster, Duration::ZERO, &"away"));
+        assert!(outages.begin(Place::Topic("orders".into()), Duration::ZERO, &"no leader"));
+        assert!(!outages.end(&Place::Topic("payments".into())));
+    }
+}
