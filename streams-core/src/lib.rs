@@ -27,7 +27,7 @@ mod logging;
 mod runtime;
 
 pub use {
-    clock::{Clock, ManualClock, SystemClock},
+    clock::{Clock, ManualClock, Stopwatch, SystemClock},
     config::StreamsConfig,
     error::{ErrorKind, Outcome, ProcessorError, Reaction, StreamsError},
     handlers::{

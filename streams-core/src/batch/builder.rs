@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::compression::compress;
 use super::header::{BATCH_OVERHEAD, LOG_APPEND_TIME, TRANSACTIONAL, check_header, field, fixed};
-use super::{BatchError, BatchErrorKind, Compression, Timestamp, varint};
+use super::{BatchError, BatchErrorKind, Compression, Timestamp, UnstampedBatch, varint};
 
 /// The longest possible frame of a record: length, attributes, two deltas, two lengths.
 const FRAME_SIZE_MAX: usize = 5 + 1 + 10 + 5 + 5 + 5;
@@ -143,6 +143,22 @@ impl BatchBuilder {
     /// The batch within the builder's own buffer, for a log that fills in offset and epoch and
     /// copies it once, to where it stays; leaves the builder empty. `None` if it was empty.
     pub fn seal_in_place(&mut self, options: &SealOptions) -> Option<BatchMut<'_>> {
+        let whole = self.finish(options)?;
+        put_checksum(whole);
+        Some(BatchMut(whole))
+    }
+
+    /// The batch in the builder's buffer itself, for a producer that learns its id and its sequence
+    /// numbers later: those of `options` are passed over. Leaves the builder empty, with the memory
+    /// of `spare`. `None` if it was empty.
+    pub fn take(&mut self, options: &SealOptions, spare: Vec<u8>) -> Option<UnstampedBatch> {
+        let taken = std::mem::replace(self.finish(options)?, spare);
+        self.clear();
+        Some(UnstampedBatch::new(taken))
+    }
+
+    /// Completes the batch but for its checksum, and says which buffer it is in.
+    fn finish(&mut self, options: &SealOptions) -> Option<&mut Vec<u8>> {
         if self.is_empty() {
             return None;
         }
@@ -172,8 +188,7 @@ impl BatchBuilder {
         put(whole, field::PRODUCER_EPOCH, options.producer_epoch.to_be_bytes());
         put(whole, field::BASE_SEQUENCE, options.base_sequence.to_be_bytes());
         put(whole, field::RECORD_COUNT, self.count.to_be_bytes());
-        put_checksum(whole);
-        Some(BatchMut(whole))
+        Some(whole)
     }
 
     #[cold]
@@ -260,7 +275,7 @@ pub(super) fn put_checksum(batch: &mut [u8]) {
     put(batch, field::CRC, checksum.to_be_bytes());
 }
 
-fn put<const N: usize>(batch: &mut [u8], at: usize, value: [u8; N]) {
+pub(super) fn put<const N: usize>(batch: &mut [u8], at: usize, value: [u8; N]) {
     batch[at..at + N].copy_from_slice(&value);
 }
 

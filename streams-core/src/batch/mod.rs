@@ -50,6 +50,7 @@ mod header;
 mod compression;
 mod decode;
 mod builder;
+mod unstamped;
 mod partition;
 #[cfg(test)]
 mod tests;
@@ -63,4 +64,5 @@ pub use {
     error::{BatchError, BatchErrorKind},
     header::{BATCH_OVERHEAD, RecordBatch, RecordBatches},
     partition::{murmur2, partition_for_hash, partition_for_key},
+    unstamped::{ProducerStamp, UnstampedBatch},
 };

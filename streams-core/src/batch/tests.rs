@@ -127,6 +127,88 @@ fn a_builder_is_used_again_after_a_seal() {
     }
 }
 
+const STAMP: ProducerStamp = ProducerStamp { producer_id: 9, producer_epoch: 3, base_sequence: 17 };
+
+fn take(records: &[Owned], options: &SealOptions) -> UnstampedBatch {
+    let mut builder = BatchBuilder::new();
+    for r in records {
+        let timestamp = Timestamp::from_millis(r.timestamp);
+        builder.append(timestamp, r.key.as_deref(), r.value.as_deref(), &r.headers).unwrap();
+    }
+    builder.take(options, Vec::new()).unwrap()
+}
+
+fn stamped(batch: &UnstampedBatch) -> RecordBatch {
+    // Behind other bytes, as in a request.
+    let mut request = BytesMut::from(&b"before"[..]);
+    batch.write(&STAMP, &mut request);
+    RecordBatch::parse(request.freeze().slice(6..)).unwrap()
+}
+
+#[test]
+fn a_batch_stamped_late_is_the_same_as_one_sealed_with_the_stamp() {
+    for codec in CODECS {
+        for transactional in [false, true] {
+            let late = SealOptions { transactional, ..with_compression(codec) };
+            let early = SealOptions {
+                producer_id: STAMP.producer_id,
+                producer_epoch: STAMP.producer_epoch,
+                base_sequence: STAMP.base_sequence,
+                ..late
+            };
+            let batch = take(&some_records(), &late);
+            assert_eq!(stamped(&batch).bytes(), &build(&some_records(), &early), "{codec}");
+            assert_eq!((batch.record_count(), batch.size()), (504, stamped(&batch).size()));
+        }
+    }
+}
+
+#[test]
+fn a_builder_goes_on_with_the_memory_it_is_given() {
+    let mut builder = BatchBuilder::new();
+    assert!(builder.take(&SealOptions::default(), Vec::new()).is_none());
+    for codec in CODECS {
+        builder.append(Timestamp::from_millis(7), Some(b"a"), None, &[]).unwrap();
+        let batch = builder.take(&with_compression(codec), b"used before".to_vec()).unwrap();
+        assert_eq!((builder.record_count(), builder.estimated_size()), (0, 0));
+        assert_eq!(read(&stamped(&batch)).unwrap(), [(0, record(7, Some(b"a"), None))]);
+        assert!(batch.into_buffer().capacity() >= BATCH_OVERHEAD);
+    }
+}
+
+#[test]
+fn halves_hold_the_records_of_the_whole_in_order() {
+    for codec in CODECS {
+        let options = SealOptions { transactional: true, ..with_compression(codec) };
+        for count in [2, 3, 504] {
+            let whole = take(&some_records()[..count], &options);
+            let halves = whole.split().unwrap().unwrap();
+            let counts = halves.each_ref().map(UnstampedBatch::record_count);
+            assert_eq!(counts, [count as i32 / 2, (count as i32 + 1) / 2]);
+            let mut records = Vec::new();
+            for half in halves.each_ref().map(stamped) {
+                assert_eq!((half.compression().unwrap(), half.is_transactional()), (codec, true));
+                records.extend(read(&half).unwrap().into_iter().map(|(_, record)| record));
+            }
+            assert_eq!(records, some_records()[..count], "{codec}");
+        }
+    }
+}
+
+#[test]
+fn one_record_is_not_split() {
+    assert!(take(&some_records()[..1], &SealOptions::default()).split().unwrap().is_none());
+}
+
+#[test]
+fn sequence_numbers_begin_again_after_the_last() {
+    let at = |base_sequence| ProducerStamp { base_sequence, ..STAMP };
+    assert_eq!(at(17).next_sequence(3), 20);
+    assert_eq!(at(i32::MAX - 1).next_sequence(1), i32::MAX);
+    assert_eq!(at(i32::MAX - 1).next_sequence(2), 0);
+    assert_eq!(at(i32::MAX).next_sequence(5), 4);
+}
+
 #[test]
 fn the_log_places_and_stamps_a_batch_as_it_appends_it() {
     let mut builder = BatchBuilder::new();
