@@ -12,17 +12,24 @@ const EDGES: &[(&str, &[&str])] = &[
     ("state-stores", &[]),
     ("streams-core", &["state-stores"]),
     ("brokers/embedded", &["streams-core"]),
+    ("brokers/kafka", &["streams-core"]),
     ("streams-test", &["streams-core"]),
-    ("streams-dsl", &["streams-core", "broker-embedded"]),
+    ("streams-dsl", &["streams-core", "broker-embedded", "broker-kafka"]),
     ("examples", &["streams-dsl"]),
     ("bench", &["streams-dsl", "streams-core", "broker-embedded"]),
-    ("tests", &["streams-dsl", "streams-core", "streams-test", "broker-embedded"]),
+    ("tests", &["streams-dsl", "streams-core", "streams-test", "broker-embedded", "broker-kafka"]),
     ("xtask", &[]),
 ];
 
 /// The packages of the workspace, as manifests name them.
-const PACKAGES: &[&str] =
-    &["state-stores", "streams-core", "streams-dsl", "streams-test", "broker-embedded"];
+const PACKAGES: &[&str] = &[
+    "state-stores",
+    "streams-core",
+    "streams-dsl",
+    "streams-test",
+    "broker-embedded",
+    "broker-kafka",
+];
 
 /// The crates an application is made of.
 const LIBRARIES: &[&str] =
@@ -56,19 +63,26 @@ const PLACES: &[(&[&str], &[&str], &str)] = &[
             "streams-core/src/restore/updater.rs",
             "streams-core/src/broker/client/producer.rs",
             "brokers/embedded/src/flusher.rs",
+            "brokers/kafka/src/transport/krafka.rs",
         ],
         "threads start at the edge; everything else is synchronous and runs to completion",
     ),
     (
         &["tokio::"],
-        &["streams-core/src/runtime/", "streams-core/src/broker/"],
+        &["streams-core/src/runtime/", "streams-core/src/broker/", "brokers/kafka/src/"],
         "state machines know no runtime",
     ),
     (&["rocksdb::"], &["state-stores/src/backend/"], "backends are exchangeable"),
     (
+        &["__private"],
+        &["brokers/kafka/src/transport/krafka.rs"],
+        "what is outside of krafka's semantic versioning can be replaced in one file",
+    ),
+    (
         &["std::fs", "fs::{self", "File::"],
         &[
             "brokers/embedded/src/",
+            "brokers/kafka/src/transport/krafka.rs",
             "state-stores/src/backend/",
             "streams-core/src/state_directory/",
             "streams-dsl/src/options/printed.rs",

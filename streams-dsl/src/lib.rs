@@ -43,6 +43,8 @@ pub use {
 // What an application needs of the crates below.
 #[cfg(feature = "embedded")]
 pub use broker_embedded::{EmbeddedBroker, EmbeddedOptions};
+#[cfg(feature = "kafka")]
+pub use broker_kafka::{KafkaBroker, KafkaConfig, Sasl, SaslMechanism, Tls};
 #[cfg(feature = "bincode")]
 pub use streams_core::stores::Bincode;
 pub use streams_core::{

@@ -9,3 +9,5 @@ pub use crate::{
 };
 #[cfg(feature = "embedded")]
 pub use crate::{EmbeddedBroker, EmbeddedOptions};
+#[cfg(feature = "kafka")]
+pub use crate::{KafkaBroker, KafkaConfig};

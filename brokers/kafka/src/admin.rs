@@ -10,17 +10,17 @@ use krafka::{
     admin::{
         AdminClient, ConfigResource, CreatePartitionsOptions, CreateTopicsOptions,
         DeleteRecordsOptions, DeleteTopicsOptions, DescribeConfigsOptions, DescribeTopicsOptions,
-        ListOffsetsOptions, ListTopicsOptions, NewTopic as KrafkaTopic,
-        OffsetSpec as KrafkaOffsetSpec, TopicPartition as KrafkaPartition,
+        ListTopicsOptions, NewTopic as KrafkaTopic, TopicPartition as KrafkaPartition,
     },
     error::KrafkaError,
 };
 use streams_core::broker::{
-    Admin, BrokerError, BrokerErrorKind, NewTopic, OffsetSpec, TopicDescription, TopicPartition,
+    Admin, BrokerError, NewTopic, OffsetSpec, TopicDescription, TopicPartition,
 };
 
 use crate::{
     client::Client,
+    offsets::OffsetFinder,
     protocol::ErrorCode,
     transport::{KrafkaTransport, from_krafka},
 };
@@ -31,14 +31,11 @@ const SET_FOR_THE_TOPIC: i8 = 1;
 /// How often a change is looked for that the cluster has accepted but not yet made known.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// How often a call is tried while partitions have no leader, and how long it waits between.
-const TRIES: usize = 50;
-const BACKOFF: Duration = Duration::from_millis(100);
-
 #[derive(Clone, Debug)]
 pub(crate) struct KafkaAdmin {
     client: Client,
     transport: KrafkaTransport,
+    offsets: OffsetFinder,
 }
 
 /// What krafka answers: a result for each thing that was asked for.
@@ -46,7 +43,12 @@ type Results<K, T> = HashMap<K, Result<T, KrafkaError>>;
 
 impl KafkaAdmin {
     pub(crate) fn new(client: Client, transport: KrafkaTransport) -> Self {
-        Self { client, transport }
+        let offsets = OffsetFinder::new(Arc::clone(&client.transport), "streams-admin");
+        Self { client, transport, offsets }
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
     }
 
     /// Waits for a call with krafka's admin client.
@@ -134,26 +136,16 @@ impl Admin for KafkaAdmin {
         &self,
         partitions: &[(TopicPartition, OffsetSpec)],
     ) -> Result<Vec<i64>, BrokerError> {
-        let asked: Vec<_> = partitions.to_vec();
-        self.call("the list of offsets", move |admin| async move {
-            let found = find_offsets(&admin, &asked).await?;
-            // A time after the last record is answered with none: the end is meant.
-            let missing = |(_, offset): &(&(TopicPartition, OffsetSpec), i64)| *offset < 0;
-            let open: Vec<_> = asked
-                .iter()
-                .zip(found.iter().copied())
-                .filter(missing)
-                .map(|((partition, _), _)| (partition.clone(), OffsetSpec::Latest))
-                .collect();
-            let mut ends = find_offsets(&admin, &open).await?.into_iter();
-            let offset = |offset: i64| if offset < 0 { ends.next().unwrap_or(0) } else { offset };
-            Ok(found.into_iter().map(offset).collect())
-        })
+        let (finder, asked) = (self.offsets.clone(), partitions.to_vec());
+        let find = async move { finder.find(&asked).await };
+        self.client.wait_for("the list of offsets", find)
     }
 
     fn delete_records(&self, before: &[(TopicPartition, i64)]) -> Result<(), BrokerError> {
-        let before: Vec<_> =
-            before.iter().map(|(partition, offset)| (krafka_partition(partition), *offset)).collect();
+        let before: Vec<_> = before
+            .iter()
+            .map(|(partition, offset)| (krafka_partition(partition), *offset))
+            .collect();
         self.call("the deletion of records", move |admin| async move {
             let deleted = admin.delete_records(before, DeleteRecordsOptions::default()).await;
             first_error("the deletion of records", deleted, partition_name)
@@ -164,7 +156,11 @@ impl Admin for KafkaAdmin {
 fn krafka_topic(topic: &NewTopic) -> Result<KrafkaTopic, BrokerError> {
     let replicas = topic.replication_factor.unwrap_or(-1);
     let made = KrafkaTopic::new(topic.name.as_str(), topic.partitions, replicas);
-    let made = made.map_err(|error| admin_error(&format!("topic {}", topic.name), error))?;
+    // What krafka refuses without asking the cluster is wrong in itself.
+    let made = made.map_err(|error| {
+        let what = format!("topic {:?} cannot be made", topic.name);
+        BrokerError::invalid_request(what).with_source(error)
+    })?;
     let configs = topic.configs.iter();
     Ok(configs.fold(made, |made, (name, value)| made.with_config(name, value)))
 }
@@ -247,84 +243,6 @@ async fn configs_of(
     Ok(configs)
 }
 
-/// Offsets in the order asked for; -1 where no record is as late as asked. Partitions without a
-/// leader at the moment are tried again.
-async fn find_offsets(
-    admin: &AdminClient,
-    asked: &[(TopicPartition, OffsetSpec)],
-) -> Result<Vec<i64>, BrokerError> {
-    let mut offsets = vec![-1; asked.len()];
-    for committed in [false, true] {
-        let places: Vec<usize> = (0..asked.len())
-            .filter(|place| matches!(asked[*place].1, OffsetSpec::LatestStable) == committed)
-            .collect();
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            match look_up(admin, asked, &places, committed, &mut offsets).await {
-                Err(error) if error.kind() == BrokerErrorKind::Retriable && tries < TRIES => {
-                    tokio::time::sleep(BACKOFF).await;
-                }
-                Err(error) => return Err(error),
-                Ok(()) => break,
-            }
-        }
-    }
-    Ok(offsets)
-}
-
-async fn look_up(
-    admin: &AdminClient,
-    asked: &[(TopicPartition, OffsetSpec)],
-    places: &[usize],
-    committed: bool,
-    offsets: &mut [i64],
-) -> Result<(), BrokerError> {
-    // One partition may be asked for twice, which krafka's map does not hold.
-    let mut rounds: Vec<HashMap<KrafkaPartition, (usize, KrafkaOffsetSpec)>> = Vec::new();
-    for place in places {
-        let (partition, spec) = &asked[*place];
-        let (key, value) = (krafka_partition(partition), (*place, krafka_spec(*spec)));
-        match rounds.iter_mut().find(|round| !round.contains_key(&key)) {
-            Some(round) => drop(round.insert(key, value)),
-            None => rounds.push(HashMap::from([(key, value)])),
-        }
-    }
-    for round in rounds {
-        let specs: Vec<_> =
-            round.iter().map(|(partition, (_, spec))| (partition.clone(), *spec)).collect();
-        let options = ListOffsetsOptions::default().read_committed(committed);
-        let found = admin.list_offsets(specs, options).await;
-        let found = found.map_err(|error| admin_error("the list of offsets", error))?;
-        for (partition, result) in found {
-            let listed = result.map_err(|error| unknown_or(&partition, error))?;
-            if let Some((place, _)) = round.get(&partition) {
-                offsets[*place] = listed.offset;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn krafka_spec(spec: OffsetSpec) -> KrafkaOffsetSpec {
-    match spec {
-        OffsetSpec::Earliest => KrafkaOffsetSpec::Earliest,
-        OffsetSpec::Latest | OffsetSpec::LatestStable => KrafkaOffsetSpec::Latest,
-        OffsetSpec::AtOrAfter(time) => KrafkaOffsetSpec::Timestamp(time.as_millis()),
-    }
-}
-
-fn unknown_or(partition: &KrafkaPartition, error: KrafkaError) -> BrokerError {
-    match is_unknown_topic(&error) {
-        true => {
-            let (topic, number) = (&partition.topic, partition.partition);
-            let context = format!("partition {number} of topic {topic} does not exist");
-            BrokerError::new(BrokerErrorKind::UnknownTopic, context).with_source(error)
-        }
-        false => admin_error(&partition_name(partition), error),
-    }
-}
-
 /// The first error of a call that does several things: that of the call, else of the first by
 /// name.
 pub(crate) fn first_error<K, T>(
@@ -333,10 +251,8 @@ pub(crate) fn first_error<K, T>(
     name: impl Fn(&K) -> String,
 ) -> Result<(), BrokerError> {
     let results = results.map_err(|error| admin_error(what, error))?;
-    let mut errors: Vec<_> = results
-        .into_iter()
-        .filter_map(|(key, result)| Some((name(&key), result.err()?)))
-        .collect();
+    let mut errors: Vec<_> =
+        results.into_iter().filter_map(|(key, result)| Some((name(&key), result.err()?))).collect();
     errors.sort_by(|(one, _), (other, _)| one.cmp(other));
     match errors.into_iter().next() {
         None => Ok(()),

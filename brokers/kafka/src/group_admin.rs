@@ -1,6 +1,6 @@
 //! Groups and their offsets.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use krafka::{
     admin::{
@@ -17,7 +17,11 @@ use streams_core::broker::{
 
 use crate::{
     admin::{KafkaAdmin, admin_error, first_error, krafka_partition, partition_name},
-    protocol::ErrorCode,
+    coordinator::Coordinator,
+    protocol::{
+        ErrorCode,
+        offset_commit::{self, Committer},
+    },
 };
 
 #[derive(Clone, Debug)]
@@ -63,10 +67,32 @@ impl GroupAdmin for KafkaGroupAdmin {
 
     fn alter_offsets(
         &self,
-        _group_id: &str,
-        _offsets: &[(TopicPartition, CommittedOffset)],
+        group_id: &str,
+        offsets: &[(TopicPartition, CommittedOffset)],
     ) -> Result<(), BrokerError> {
-        unreachable!()
+        if offsets.is_empty() {
+            return Ok(());
+        }
+        let client = self.admin.client();
+        let group: Arc<str> = group_id.into();
+        let lane = client.transport.lane("streams-group-admin");
+        let coordinator = Coordinator::new(lane, Arc::clone(&group));
+        let (offsets, timeout): (Arc<[_]>, _) = (offsets.into(), client.config.api_timeout);
+        client.wait_for("the commit of offsets", async move {
+            let request = || {
+                let by = Committer {
+                    group_id: Arc::clone(&group),
+                    member_id: "".into(),
+                    member_epoch: NO_MEMBER,
+                };
+                offset_commit::request(by, Arc::clone(&offsets))
+            };
+            let answer: offset_commit::Response = coordinator.call_until(timeout, request).await?;
+            answer
+                .partitions
+                .iter()
+                .try_for_each(|(partition, code)| refusal(&group, partition, *code))
+        })
     }
 
     fn delete_offsets(
@@ -98,6 +124,22 @@ impl GroupAdmin for KafkaGroupAdmin {
             let deleted = admin.delete_consumer_groups([group], options).await;
             first_error("the deletion of a group", deleted, |group| format!("group {group}"))
         })
+    }
+}
+
+/// The epoch of whoever commits without being a member.
+const NO_MEMBER: i32 = -1;
+
+/// # Errors
+/// The offset of a partition was not taken.
+fn refusal(group: &str, partition: &TopicPartition, code: ErrorCode) -> Result<(), BrokerError> {
+    let what = format!("the offset of {partition} was not set for group {group}");
+    match code {
+        ErrorCode::NONE => Ok(()),
+        ErrorCode::UNKNOWN_MEMBER_ID | ErrorCode::STALE_MEMBER_EPOCH => {
+            Err(BrokerError::invalid_request(format!("{what}, which has members: stop them first")))
+        }
+        code => Err(code.error(&what)),
     }
 }
 

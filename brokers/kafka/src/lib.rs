@@ -14,10 +14,18 @@ mod transport;
 mod blocking;
 mod client;
 mod backoff;
+
+// What a stream thread works with.
+mod fetcher;
+mod producer;
 mod coordinator;
 mod membership;
+
+// What tools ask, and all of it together.
+mod offsets;
 mod admin;
 mod group_admin;
-mod fetcher;
+mod broker;
 
+pub use broker::KafkaBroker;
 pub use config::{KafkaConfig, Sasl, SaslMechanism, Tls};

@@ -71,7 +71,8 @@ impl KafkaMembership {
         let state = State::new(Arc::clone(&identity), &topology, options.heartbeat_interval);
         let shared = Arc::new(Shared::new(state, wake, Arc::new(SystemClock)));
         // Brokers name clients without a name in no metric.
-        let client_id = if options.client_id.is_empty() { &options.group_id } else { &options.client_id };
+        let client_id =
+            if options.client_id.is_empty() { &options.group_id } else { &options.client_id };
         let lane = client.transport.lane(client_id);
         let driver = Driver {
             shared: Arc::clone(&shared),

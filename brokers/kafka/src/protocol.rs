@@ -11,5 +11,7 @@ pub(crate) mod streams_group_describe;
 pub(crate) mod streams_group_heartbeat;
 #[cfg(test)]
 mod tests;
+pub(crate) mod init_producer_id;
+pub(crate) mod produce;
 
 pub(crate) use error_code::ErrorCode;

@@ -53,6 +53,9 @@ pub(crate) struct Request {
     pub(crate) version: i16,
     /// How long the broker may hold the request before it answers, beyond the request time-out.
     pub(crate) wait: Duration,
+    /// Whether the broker answers at all: it does not to a produce request with `acks=0`. Its
+    /// response is then empty, and comes when it is handed to the connection.
+    pub(crate) is_answered: bool,
     pub(crate) body: Body,
 }
 
@@ -62,7 +65,7 @@ impl Request {
         version: i16,
         body: impl FnOnce(&mut BytesMut) + Send + 'static,
     ) -> Self {
-        Self { api, version, wait: Duration::ZERO, body: Box::new(body) }
+        Self { api, version, wait: Duration::ZERO, is_answered: true, body: Box::new(body) }
     }
 }
 
@@ -135,11 +138,20 @@ pub(crate) struct TransportError {
     pub(crate) kind: TransportErrorKind,
     pub(crate) context: String,
     pub(crate) source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+    /// Whether the request may have reached the broker. It did not if there was no connection.
+    pub(crate) is_sent: bool,
 }
 
 impl TransportError {
     pub(crate) fn new(kind: TransportErrorKind, context: impl Into<String>) -> Self {
-        Self { kind, context: context.into(), source: None }
+        Self { kind, context: context.into(), source: None, is_sent: true }
+    }
+
+    /// The same error of a request that did not leave this process.
+    #[must_use]
+    pub(crate) fn not_sent(mut self) -> Self {
+        self.is_sent = false;
+        self
     }
 
     /// Whether the same request may be answered later.

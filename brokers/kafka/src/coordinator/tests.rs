@@ -80,8 +80,7 @@ fn what_passes_is_tried_again_and_what_does_not_is_returned() {
         2 => Ok(committed(&partition(), ErrorCode::COORDINATOR_NOT_AVAILABLE)),
         _ => Ok(committed(&partition(), ErrorCode::UNKNOWN_MEMBER_ID)),
     });
-    let answer: Response =
-        run(coordinator.call_until(Duration::from_secs(60), commit)).unwrap();
+    let answer: Response = run(coordinator.call_until(Duration::from_secs(60), commit)).unwrap();
     assert_eq!(answer.partitions, [(partition(), ErrorCode::UNKNOWN_MEMBER_ID)]);
 }
 

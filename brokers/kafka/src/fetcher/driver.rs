@@ -11,7 +11,7 @@ use futures::{
     future::{BoxFuture, try_join},
     stream::FuturesUnordered,
 };
-use streams_core::broker::{TopicPartition, WakeUp};
+use streams_core::broker::{Isolation, WakeUp};
 use tokio::{sync::Notify, time::Instant};
 
 use super::{
@@ -22,7 +22,7 @@ use super::{
 use crate::{
     protocol::{
         ErrorCode,
-        list_offsets::{self, Bound},
+        list_offsets::{self, EARLIEST, LATEST, Question},
     },
     transport::{Lane, Node, Transport, TransportError, TransportErrorKind},
     wire::WireError,
@@ -153,8 +153,8 @@ async fn fetch_from(lane: Arc<dyn Lane>, fetch: Fetch) -> Event {
 
 /// Both ends of a partition; one request cannot ask for both.
 async fn find_range(lane: Arc<dyn Lane>, lookup: RangeLookup) -> Event {
-    let ask = |bound| end_of(&*lane, &lookup, bound);
-    let result = match try_join(ask(Bound::Earliest), ask(Bound::Latest)).await {
+    let ask = |timestamp| end_of(&*lane, &lookup, timestamp);
+    let result = match try_join(ask(EARLIEST), ask(LATEST)).await {
         Ok((start, end)) => Ok(start.and_then(|start| Ok((start, end?)))),
         Err(error) => Err(error),
     };
@@ -164,12 +164,18 @@ async fn find_range(lane: Arc<dyn Lane>, lookup: RangeLookup) -> Event {
 fn end_of(
     lane: &dyn Lane,
     lookup: &RangeLookup,
-    bound: Bound,
+    timestamp: i64,
 ) -> impl Future<Output = Result<Result<i64, ErrorCode>, TransportError>> + use<> {
-    let name: TopicPartition = lookup.name.clone();
-    let node = lookup.leader.node;
-    let sent = lane.send(Node::Id(node), list_offsets::request(name, lookup.leader.epoch, bound));
-    async move { list_offsets::read(sent.await?).map_err(|error| malformed_by(node, &error)) }
+    let (node, leader_epoch) = (lookup.leader.node, lookup.leader.epoch);
+    let question = Question { partition: lookup.name.clone(), leader_epoch, timestamp };
+    let request = list_offsets::request(Isolation::ReadUncommitted, vec![question]);
+    let sent = lane.send(Node::Id(node), request);
+    async move {
+        let answers =
+            list_offsets::read(sent.await?).map_err(|error| malformed_by(node, &error))?;
+        let answer = answers.into_iter().next().map(|(_, found)| found);
+        answer.ok_or_else(|| malformed_by(node, &WireError::new("the partition")))
+    }
 }
 
 fn malformed_by(node: i32, error: &WireError) -> TransportError {

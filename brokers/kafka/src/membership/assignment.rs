@@ -83,10 +83,7 @@ impl Assignment {
     ///
     /// # Errors
     /// A topic that is not known, or has too few partitions by what is known.
-    pub(super) fn resolve(
-        &mut self,
-        count: &impl Fn(&str) -> Option<i32>,
-    ) -> Result<(), Arc<str>> {
+    pub(super) fn resolve(&mut self, count: &impl Fn(&str) -> Option<i32>) -> Result<(), Arc<str>> {
         let Some(assigned) = &self.assigned else { return Ok(()) };
         let mut inputs = Inputs::new();
         for task in &assigned.active {

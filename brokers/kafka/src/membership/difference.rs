@@ -36,8 +36,7 @@ pub(super) fn difference(
 
 fn in_topics(theirs: &DescribedSubtopology, ours: &Subtopology) -> Option<String> {
     let plain = |topics: &[std::sync::Arc<str>]| topics.iter().map(ToString::to_string).collect();
-    let named =
-        |topics: &[TopicInfo]| topics.iter().map(|topic| topic.name.to_string()).collect();
+    let named = |topics: &[TopicInfo]| topics.iter().map(|topic| topic.name.to_string()).collect();
     let keys = |topics: &BTreeMap<String, DescribedTopic>| topics.keys().cloned().collect();
     in_names("reads", &theirs.source_topics, &plain(&ours.source_topics))
         .or_else(|| {
@@ -106,7 +105,9 @@ mod tests {
         Topology { epoch: 0, subtopologies: vec![subtopology] }
     }
 
-    fn group(subtopologies: &[(&str, DescribedSubtopology)]) -> BTreeMap<String, DescribedSubtopology> {
+    fn group(
+        subtopologies: &[(&str, DescribedSubtopology)],
+    ) -> BTreeMap<String, DescribedSubtopology> {
         subtopologies.iter().map(|(id, one)| ((*id).to_owned(), one.clone())).collect()
     }
 

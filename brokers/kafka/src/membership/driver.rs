@@ -373,11 +373,7 @@ impl Driver {
         }
     }
 
-    async fn query_once(
-        &self,
-        query: &Query,
-        epoch: i32,
-    ) -> Result<queries::Verdict, BrokerError> {
+    async fn query_once(&self, query: &Query, epoch: i32) -> Result<queries::Verdict, BrokerError> {
         let member = Some((Arc::clone(&self.member_id), epoch));
         let by = Reading { group_id: Arc::clone(&self.group_id), member };
         let request = offset_fetch::request(by, Some(Arc::clone(&query.partitions)));

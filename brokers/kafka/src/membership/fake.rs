@@ -12,15 +12,12 @@ use streams_core::broker::TopicPartition;
 
 use crate::{
     protocol::ErrorCode,
-    transport::{
-        Api, Lane, Leader, Node, Request, Transport, TransportError, TransportErrorKind,
-    },
+    transport::{Api, Lane, Leader, Node, Request, Transport, TransportError, TransportErrorKind},
     wire::Writer,
 };
 
 /// What a test makes of a request.
-pub(crate) type Handler =
-    Box<dyn FnMut(Node, Api, Bytes) -> Result<Bytes, TransportError> + Send>;
+pub(crate) type Handler = Box<dyn FnMut(Node, Api, Bytes) -> Result<Bytes, TransportError> + Send>;
 
 /// One object is cluster and lane.
 #[derive(Clone)]

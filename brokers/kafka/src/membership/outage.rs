@@ -63,7 +63,8 @@ mod tests {
         let mut outage = Outage::default();
         outage.begin(at(100));
         outage.begin(at(900));
-        let told = [500, 1099, 1100, 3000, 6099, 6100, 11_100].map(|ms| outage.is_to_be_told(at(ms)));
+        let told =
+            [500, 1099, 1100, 3000, 6099, 6100, 11_100].map(|ms| outage.is_to_be_told(at(ms)));
         assert_eq!(told, [false, false, true, false, false, true, true]);
         assert_eq!(outage.lasts(at(11_100)), Duration::from_secs(11));
         assert!(outage.end());

@@ -216,8 +216,7 @@ mod tests {
     fn another_topology_is_told_from_other_bad_requests() {
         let told = Some("Topology updates are not supported yet.");
         assert_eq!(refuse(ErrorCode::INVALID_REQUEST, told, true), Refusal::OtherTopology);
-        for code in
-            [ErrorCode::STREAMS_TOPOLOGY_FENCED, ErrorCode::STREAMS_INVALID_TOPOLOGY_EPOCH]
+        for code in [ErrorCode::STREAMS_TOPOLOGY_FENCED, ErrorCode::STREAMS_INVALID_TOPOLOGY_EPOCH]
         {
             assert_eq!(refuse(code, None, true), Refusal::OtherTopology);
         }

@@ -415,10 +415,7 @@ impl State {
     ///
     /// # Errors
     /// One is not known; it has to be looked up again.
-    pub(super) fn resolve(
-        &mut self,
-        count: &impl Fn(&str) -> Option<i32>,
-    ) -> Result<(), Arc<str>> {
+    pub(super) fn resolve(&mut self, count: &impl Fn(&str) -> Option<i32>) -> Result<(), Arc<str>> {
         let resolved = self.assignment.resolve(count);
         self.needs_topics |= resolved.is_err();
         resolved

@@ -46,9 +46,8 @@ fn subtopology_of(
     copartitioned: usize,
 ) -> Result<Subtopology, BrokerError> {
     let source_topics = sorted(&spec.source_topics);
-    let repartition_source_topics = topic_infos(&spec.repartition_source_topics, |topic| {
-        topic.partitions.unwrap_or(0)
-    });
+    let repartition_source_topics =
+        topic_infos(&spec.repartition_source_topics, |topic| topic.partitions.unwrap_or(0));
     // Those of a changelog follow from the sub-topology's.
     let state_changelog_topics = topic_infos(&spec.changelog_topics, |_| 0);
     let copartition_groups =
@@ -201,7 +200,8 @@ mod tests {
             CopartitionGroup { source_topics: vec![1, 3], repartition_source_topics: vec![0] };
         assert_eq!(topology.subtopologies[0].copartition_groups, [expected]);
         // Two groups: Java walks orders, users before left, right.
-        own.copartition_groups = vec![group(&["left", "right"], &[]), group(&["users", "orders"], &[])];
+        own.copartition_groups =
+            vec![group(&["left", "right"], &[]), group(&["users", "orders"], &[])];
         let topology = topology_of(&spec(vec![own])).unwrap();
         let places: Vec<_> = topology.subtopologies[0]
             .copartition_groups

@@ -107,7 +107,8 @@ impl ErrorCode {
 
     /// Whether the same request may succeed later, at this node or at another.
     pub(crate) fn is_retriable(self) -> bool {
-        matches!(self.kind(), BrokerErrorKind::Retriable | BrokerErrorKind::TimedOut)
+        !self.is_ok()
+            && matches!(self.kind(), BrokerErrorKind::Retriable | BrokerErrorKind::TimedOut)
     }
 
     /// Whether what is known of leaders is out of date.
@@ -166,5 +167,6 @@ mod tests {
         assert_eq!(ErrorCode(999).kind(), BrokerErrorKind::Fatal);
         assert!(!ErrorCode(999).is_retriable());
         assert!(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS.is_retriable());
+        assert!(!ErrorCode::NONE.is_retriable(), "there is nothing to try again");
     }
 }

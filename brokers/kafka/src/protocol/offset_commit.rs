@@ -103,10 +103,8 @@ mod tests {
 
     #[test]
     fn offsets_are_written_by_topic_with_epoch_and_metadata() {
-        let committer =
-            Committer { group_id: "g".into(), member_id: "m".into(), member_epoch: 5 };
-        let known =
-            CommittedOffset { offset: 7, leader_epoch: Some(2), metadata: "x".to_owned() };
+        let committer = Committer { group_id: "g".into(), member_id: "m".into(), member_epoch: 5 };
+        let known = CommittedOffset { offset: 7, leader_epoch: Some(2), metadata: "x".to_owned() };
         let offsets = [
             (TopicPartition::new("a", 1), known),
             (TopicPartition::new("a", 0), CommittedOffset::new(1)),

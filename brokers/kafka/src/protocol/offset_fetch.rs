@@ -168,8 +168,7 @@ mod tests {
     fn offsets_are_read_with_epoch_and_metadata_where_there_are_any() {
         let rows = [Row("a", 0, 7, 2, Some("x"), 0), Row("b", 1, -1, -1, None, 88)];
         let read = Response::read(response(&rows, 0)).unwrap();
-        let full =
-            CommittedOffset { offset: 7, leader_epoch: Some(2), metadata: "x".to_owned() };
+        let full = CommittedOffset { offset: 7, leader_epoch: Some(2), metadata: "x".to_owned() };
         let expected = [
             FetchedOffset {
                 partition: TopicPartition::new("a", 0),

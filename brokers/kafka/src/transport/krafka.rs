@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures::{FutureExt, future::BoxFuture};
 use krafka::{
     __private::{
@@ -223,22 +223,27 @@ impl Lane for LaneHandle {
 
 impl KrafkaLane {
     async fn send(&self, node: Node, request: Request) -> Result<Bytes, TransportError> {
-        let connection = match node {
-            Node::Id(id) => self.connect(id).await?,
-            Node::Any => self.connect_any().await?,
+        let connected = match node {
+            Node::Id(id) => self.connect(id).await,
+            Node::Any => self.connect_any().await,
         };
+        let connection = connected.map_err(TransportError::not_sent)?;
         let (api, version) = (api_key(request.api), request.version);
         let address = connection.address().to_owned();
         if !connection.get_api_version(api).is_some_and(|range| range.supports(version)) {
-            return Err(unsupported(&address, request.api, version));
+            return Err(unsupported(&address, request.api, version).not_sent());
         }
         let timeout = self.shared.config.request_timeout + request.wait;
-        let body = request.body;
-        let sent = connection.send_request_with_timeout(api, version, timeout, |to| {
-            body(to);
+        let body = |to: &mut BytesMut| {
+            (request.body)(to);
             Ok(())
-        });
-        sent.await.map_err(|error| from_krafka(&format!("{:?} at {address}", request.api), error))
+        };
+        let sent = if request.is_answered {
+            connection.send_request_with_timeout(api, version, timeout, body).await
+        } else {
+            connection.send_fire_and_forget(api, version, body).await.map(|()| Bytes::new())
+        };
+        sent.map_err(|error| from_krafka(&format!("{:?} at {address}", request.api), error))
     }
 
     async fn pool(&self) -> Result<&Arc<ConnectionPool>, TransportError> {

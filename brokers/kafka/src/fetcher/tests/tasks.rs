@@ -100,7 +100,7 @@ impl Scripted {
         if api == Api::ListOffsets {
             let is_earliest = body.windows(8).any(|bytes| bytes == (-2_i64).to_be_bytes());
             let offset = if is_earliest { 5 } else { 20 };
-            return Ok(list_offsets::tests::write_response(&partition(0), Ok(offset)));
+            return Ok(list_offsets::tests::write_response(&[(partition(0), Ok(offset))]));
         }
         lock(&self.0.asked).push(asked_for(body));
         match self.next().await {

@@ -11,9 +11,7 @@ use streams_core::broker::TopicPartition;
 
 use crate::{
     protocol::ErrorCode,
-    transport::{
-        Api, Lane, Leader, Node, Request, Transport, TransportError, TransportErrorKind,
-    },
+    transport::{Api, Lane, Leader, Node, Request, Transport, TransportError, TransportErrorKind},
 };
 
 /// Passes requests on, and loses the answers to heartbeats.

@@ -1,0 +1,4 @@
+//! The broker against a real Apache Kafka, which `cargo xtask test kafka` starts.
+
+mod contract;
+mod support;
