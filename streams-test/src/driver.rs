@@ -200,7 +200,7 @@ impl TopologyTestDriver {
             || key.as_deref().map_or(0, |key| streams_core::batch::partition_for_key(key, count));
         let partition = partition.unwrap_or_else(by_key);
         let timestamp = Some(timestamp);
-        let outcome = engine.pipe(SentRecord {
+        let outcome = engine.pipe(&SentRecord {
             topic: topic.into(),
             partition,
             key,

@@ -49,7 +49,7 @@ impl Engine {
             now: options.wall_clock,
             sent: Vec::new(),
         };
-        let sources = topology.source_topics(&options.application_id, counts.keys());
+        let sources = topology.source_topics(&options.application_id, &counts.keys());
         if options.merged {
             let all: Vec<usize> = (0..topology.subtopology_count()).collect();
             let partitions = sources.into_iter().flatten();
@@ -123,7 +123,7 @@ impl Engine {
     }
 
     /// Appends a record to a topic and works until nothing can be processed.
-    pub(crate) fn pipe(&mut self, record: SentRecord) -> Result<(), StreamsError> {
+    pub(crate) fn pipe(&mut self, record: &SentRecord) -> Result<(), StreamsError> {
         let key = (Arc::clone(&record.topic), record.partition);
         if !self.readers.contains_key(&key) {
             let what = format!(
@@ -132,7 +132,7 @@ impl Engine {
             );
             return Err(StreamsError::new(ErrorKind::Topic, what));
         }
-        self.append(&record)?;
+        self.append(record)?;
         self.work()
     }
 

@@ -72,11 +72,6 @@ impl Op {
         Self(value)
     }
 
-    /// The whole object.
-    pub fn json(&self) -> &Value {
-        &self.0
-    }
-
     /// A member that is there and not null.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name).filter(|value| !value.is_null())

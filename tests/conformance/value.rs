@@ -180,7 +180,9 @@ pub fn unhex(text: &str) -> Result<Vec<u8>, Refusal> {
         let pair = std::str::from_utf8(pair).ok()?;
         u8::from_str_radix(pair, 16).ok()
     };
-    (digits.len() % 2 == 0)
+    digits
+        .len()
+        .is_multiple_of(2)
         .then(|| digits.chunks(2).map(pair).collect::<Option<Vec<u8>>>())
         .flatten()
         .ok_or_else(|| Refusal::invalid(format!("not hex: {text}")))

@@ -127,7 +127,7 @@ where
     }
 
     fn flush(&self, task: &mut TaskState) -> Outcome {
-        self.run(task, |processor, ctx| processor.flush(ctx))
+        self.run(task, Processor::flush)
     }
 
     fn close(&self) {

@@ -188,8 +188,8 @@ mod tests {
         for step in [1, 3, 7, 11] {
             let mut tree = TreeSet::default();
             for n in 0..50 {
-                tree.insert(n * step % 50, |a, b| a.cmp(b));
-                tree.insert(n * step % 50, |a, b| a.cmp(b));
+                tree.insert(n * step % 50, Ord::cmp);
+                tree.insert(n * step % 50, Ord::cmp);
             }
             let sorted: Vec<i32> = tree.iter().copied().collect();
             assert_eq!(sorted, (0..50).collect::<Vec<i32>>());
@@ -201,7 +201,7 @@ mod tests {
     fn what_an_element_is_compared_with_follows_from_the_shape() {
         let mut tree = TreeSet::default();
         for n in [1, 2, 3] {
-            tree.insert(n, |a, b| a.cmp(b));
+            tree.insert(n, Ord::cmp);
         }
         let mut compared = Vec::new();
         tree.insert(9, |a, b| {

@@ -63,11 +63,6 @@ impl Topology {
         changelog_topic(store, application_id)
     }
 
-    /// Full name of `topic`: internal ones begin with the application id.
-    pub(crate) fn full_name(&self, topic: &Arc<str>, application_id: &str) -> Arc<str> {
-        full_name(&self.parts, topic, application_id)
-    }
-
     /// The reset policy of the source that reads `topic`, named in full, if it has its own.
     pub(crate) fn reset_of(
         &self,
@@ -102,6 +97,7 @@ impl Topology {
     }
 }
 
+/// Full name of `topic`: internal ones begin with the application id.
 fn full_name(parts: &Parts, topic: &Arc<str>, application_id: &str) -> Arc<str> {
     if parts.internal_topics.iter().any(|internal| internal.name == *topic) {
         with_application(application_id, topic)
@@ -297,7 +293,7 @@ impl Topology {
     pub fn source_topics<'a>(
         &self,
         application_id: &str,
-        existing: impl Iterator<Item = &'a Arc<str>> + Clone,
+        existing: &(impl Iterator<Item = &'a Arc<str>> + Clone),
     ) -> Vec<Vec<Arc<str>>> {
         let subtopologies = self.parts.subtopologies.iter();
         subtopologies

@@ -1,4 +1,4 @@
-//! Reducers, aggregators and the mergers of session windows.
+//! Reducers and aggregators.
 
 use super::{call, number};
 use crate::{
@@ -17,10 +17,6 @@ pub struct Aggregator {
     fold: Fold,
     with_key: bool,
 }
-
-/// `M(a, b)` of two sessions' aggregates.
-#[derive(Clone, Debug)]
-pub struct Merger(Fold);
 
 #[derive(Clone, Copy, Debug)]
 enum Fold {
@@ -142,32 +138,6 @@ impl Aggregator {
     }
 }
 
-impl Merger {
-    /// Reads a session merger.
-    pub fn parse(text: &str) -> Result<Self, Refusal> {
-        match text {
-            "concat" => Ok(Self(Fold::Concat('&', None))),
-            "sum" => Ok(Self(Fold::Sum(None))),
-            "max" => Ok(Self(Fold::Max)),
-            "min" => Ok(Self(Fold::Min)),
-            _ => Err(Refusal::invalid(format!("merger {text}"))),
-        }
-    }
-
-    /// The aggregate of the merged session.
-    pub fn apply(&self, a: &Dyn, b: &Dyn) -> Dyn {
-        match self.0 {
-            Fold::Concat(by, _) => {
-                let text = |value: &Dyn| {
-                    if value.is_null() { String::new() } else { value.text().into_owned() }
-                };
-                format!("{}{by}{}", text(a), text(b)).into()
-            }
-            fold => Reducer(fold).apply(a, b),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -225,15 +195,5 @@ mod tests {
         assert!(Reducer::parse("count", &Type::Long).is_err());
         assert!(Reducer::parse("sum", &Type::Text).is_err());
         assert!(Reducer::parse("concat", &Type::Long).is_err());
-    }
-
-    #[test]
-    fn mergers_treat_null_as_nothing() {
-        let merge = |text: &str, a: Dyn, b: Dyn| Merger::parse(text).unwrap().apply(&a, &b);
-        assert_eq!(merge("concat", Dyn::Null, "b".into()), "&b".into());
-        assert_eq!(merge("sum", Dyn::Null, 2.into()), 2.into());
-        assert_eq!(merge("max", 1.into(), Dyn::Null), 1.into());
-        assert_eq!(merge("min", 1.into(), 0.into()), 0.into());
-        assert!(Merger::parse("last").is_err());
     }
 }

@@ -9,7 +9,6 @@ use crate::{refusal::Refusal, types::Type, value::Dyn};
 /// A typed pipeline such as `v|upper|append:!`.
 #[derive(Clone, Debug)]
 pub struct Expression {
-    text: String,
     source: Source,
     steps: Vec<Step>,
     ty: Type,
@@ -63,11 +62,6 @@ impl Expression {
                 Err(Refusal::invalid(format!("a predicate where a value is needed: {text}")))
             }
         }
-    }
-
-    /// The text it was read from.
-    pub fn source_text(&self) -> &str {
-        &self.text
     }
 
     /// The type of the result.
@@ -155,7 +149,7 @@ fn parse(text: &str, scope: Scope<'_>) -> Result<(Expression, Option<(Test, bool
             return Err(Refusal::invalid(format!("unknown function `{part}` in {text}")));
         }
     }
-    Ok((Expression { text: text.to_owned(), source, steps, ty }, end))
+    Ok((Expression { source, steps, ty }, end))
 }
 
 fn parse_source(head: &str, text: &str, scope: Scope<'_>) -> Result<(Source, Type), Refusal> {

@@ -8,7 +8,7 @@ mod list;
 mod step;
 
 pub use self::{
-    aggregate::{Aggregator, Merger, Reducer},
+    aggregate::{Aggregator, Reducer},
     expression::{Expression, Predicate},
     join::Joiner,
     list::ListFunction,

@@ -8,6 +8,6 @@ mod fixed;
 pub use self::{
     fixed::FixedProcessor,
     free::FreeProcessor,
-    spec::{Action, ProcessorSpec, Route, Schedule},
+    spec::ProcessorSpec,
     store::{AnyStore, StoreKey, StoreRef, StoreRegistry, Stored},
 };

@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 use streams_core::{
     StoreHandle,
     stores::{
-        KeyValueStore, SharedSerde, StateStore, StoreBuilder, StoreType, Stores,
-        TimestampedKeyValueStore, TimestampedWindowStore, WindowStore, Windowed,
+        KeyValueStore, SharedSerde, StoreBuilder, StoreType, Stores, TimestampedKeyValueStore,
+        TimestampedWindowStore, WindowStore, Windowed,
     },
 };
 

@@ -1,6 +1,6 @@
 //! What the operations of the DSL make, under the names that scenarios give them.
 
-use crate::{flow::Key, processor::StoreKey, refusal::Refusal, types::Type, value::Dyn};
+use crate::{processor::StoreKey, refusal::Refusal, types::Type, value::Dyn};
 use streams_core::stores::{StreamData, Windowed};
 use streams_dsl::{KGroupedStream, KStream, KTable, TimeWindowedKStream};
 

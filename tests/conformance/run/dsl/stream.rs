@@ -6,7 +6,7 @@ use super::{
     options::{named, sure},
 };
 use crate::{
-    flow::{DynSerde, Key as _},
+    flow::DynSerde,
     function::{Expression, ListFunction, Predicate, Thrown},
     processor::{FixedProcessor, FreeProcessor, ProcessorSpec},
     refusal::Refusal,
@@ -90,7 +90,7 @@ impl Build {
             }
             "to" => self.to(op, stream, types)?,
             "groupByKey" | "groupBy" => self.group(name, op, stream, types)?,
-            "toTable" => self.to_table(op, stream, types)?,
+            "toTable" => self.make_table(op, stream, types)?,
             "join" | "leftJoin" | "outerJoin" => self.join(name, op, stream, types)?,
             "process" | "processValues" => self.process(name, op, stream, types)?,
             _ => return Err(misplaced(name, "a stream").into()),

@@ -87,7 +87,7 @@ impl Build {
         self.put(op, K2::stream(selected), &made, value)
     }
 
-    pub(super) fn to_table<K: DslKey>(
+    pub(super) fn make_table<K: DslKey>(
         &mut self,
         op: &Op,
         stream: &KStream<K, Dyn>,
