@@ -176,6 +176,22 @@ mod tests {
         assert_eq!(starts(windows, 12), [3, 6, 9, 12]);
     }
 
+    /// Size, advance and timestamp, then the starts of the windows: as Kafka Streams has them.
+    const VECTORS: &str = include_str!("time_vectors.txt");
+
+    #[test]
+    fn windows_are_those_of_kafka_streams() {
+        let mut seen = 0;
+        for line in VECTORS.lines() {
+            let numbers: Vec<i64> = line.split(' ').map(|word| word.parse().unwrap()).collect();
+            let [size, advance, at, expected @ ..] = &numbers[..] else { panic!("{line}") };
+            let [size, advance] = [*size, *advance].map(|millis| ms(millis.unsigned_abs()));
+            assert_eq!(starts(Hopping::of(size).advance_by(advance), *at), expected, "{line}");
+            seen += 1;
+        }
+        assert_eq!(seen, 88);
+    }
+
     #[test]
     fn hopping_by_the_size_is_tumbling() {
         assert_eq!(starts(Hopping::of(ms(10)), 25), starts(Tumbling::of(ms(10)), 25));
