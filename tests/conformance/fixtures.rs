@@ -3,15 +3,20 @@
 
 use crate::{
     compare::compare,
-    run::{Options, run},
+    run::{Options, Stores, run},
     scenario::{Scenario, read_values},
 };
 
 fn no_difference(family: &str) {
+    no_difference_on(Stores::Memory, family);
+}
+
+fn no_difference_on(stores: Stores, family: &str) {
+    let options = Options { stores, ..Options::default() };
     let file = format!("{}/fixtures/conformance/{family}.jsonl", env!("CARGO_MANIFEST_DIR"));
     let expected = read_values(&file).unwrap();
     let results = expected.iter().cloned().map(Scenario::from_value);
-    let results = results.map(|scenario| run(&scenario, Options::default())).collect();
+    let results = results.map(|scenario| run(&scenario, options)).collect();
     let count = expected.len();
     let found = compare(expected, results);
     assert_eq!((found.equal, found.unsupported), (count, 0), "{}", found.report);
@@ -45,4 +50,11 @@ fn processors_answer_as_java() {
 #[test]
 fn scenarios_written_by_hand_answer_as_java() {
     no_difference("handwritten");
+}
+
+#[test]
+fn stores_on_disk_answer_as_java() {
+    for family in ["aggregate", "timeWindow", "papi"] {
+        no_difference_on(Stores::RocksDb, family);
+    }
 }

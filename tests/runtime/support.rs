@@ -1,14 +1,6 @@
 //! A word count at the low level, a log to run it on, and ways to wait for what it does.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use broker_embedded::EmbeddedBroker;
 use streams_core::{
@@ -23,6 +15,8 @@ use streams_core::{
     stores::{Ignored, KeyValueStore, Stores},
 };
 
+pub use streams_tests::Scratch;
+
 /// Nothing here takes so long; a test that waits longer has failed.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -32,28 +26,6 @@ pub const PARTITIONS: i32 = 4;
 
 pub type Counts = BTreeMap<String, i64>;
 pub type CountStore = StoreHandle<KeyValueStore<String, i64>>;
-
-/// A folder of its own for one test, deleted at its end.
-pub struct Scratch(PathBuf);
-
-impl Scratch {
-    pub fn new() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let n = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self(std::env::temp_dir().join(format!("streams-runtime-{}-{n}", std::process::id())))
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // A test that made nothing has nothing to delete.
-        std::fs::remove_dir_all(&self.0).unwrap_or_default();
-    }
-}
 
 /// Counts words; forwards each new count.
 struct Count(CountStore);

@@ -7,11 +7,18 @@ use crate::{
     scenario::{Scenario, plain},
 };
 use std::sync::Arc;
-use streams_core::{Handlers, LogAndContinue, LogAndFail, stores::Timestamp};
+use streams_core::{
+    Handlers, LogAndContinue, LogAndFail,
+    stores::{RocksBackend, RocksMemory, Timestamp},
+};
 use streams_test::DriverOptions;
+use streams_tests::Scratch;
 
 /// The application id of every scenario.
 pub const APPLICATION_ID: &str = "oracle";
+
+/// Memory of a scenario's databases: more than any scenario fills.
+const DATABASE_BYTES: usize = 8 << 20;
 
 /// The configuration of a scenario, understood.
 #[derive(Clone, Debug)]
@@ -102,16 +109,27 @@ impl Config {
     }
 
     /// The options of the driver: Java's way of running.
-    pub fn driver(&self) -> Result<DriverOptions, Refusal> {
-        if self.backend == Stores::RocksDb {
-            return Err(Refusal::unsupported("--stores rocksdb"));
-        }
-        Ok(DriverOptions::new()
+    pub fn driver(&self) -> DriverOptions {
+        let options = DriverOptions::new()
             .application_id(APPLICATION_ID)
             .merged()
             .wall_clock(Timestamp::from_millis(self.wall_clock))
             .cache_max_bytes(self.cache)
             .max_task_idle_ms(self.max_task_idle)
-            .handlers(self.handlers.clone()))
+            .handlers(self.handlers.clone());
+        match self.backend {
+            Stores::Memory => options,
+            Stores::RocksDb => on_disk(options),
+        }
     }
+}
+
+/// Keeps the stores of each task in a RocksDB, in a folder that goes with the options.
+fn on_disk(options: DriverOptions) -> DriverOptions {
+    let (scratch, memory) = (Scratch::new(), RocksMemory::new(DATABASE_BYTES));
+    options.backend(move |task, stores| {
+        let names: Vec<&str> = stores.iter().map(|name| &**name).collect();
+        let folder = scratch.path().join(task.to_string());
+        Ok(Arc::new(RocksBackend::open(&folder, &names, &memory)?))
+    })
 }
