@@ -97,6 +97,30 @@ async fn a_thread_may_be_replaced() {
 }
 
 #[tokio::test]
+async fn closing_while_threads_are_replaced_leaves_none_behind() {
+    for _ in 0..20 {
+        let (log, scratch) = (log(), Scratch::new());
+        let (topology, _) = word_count(Kept::InMemory);
+        let (failed, mut failures) = tokio::sync::mpsc::unbounded_channel();
+        let config =
+            config("app", scratch.path()).num_stream_threads(2).uncaught_handler(move |_| {
+                failed.send(()).unwrap_or_default();
+                UncaughtDecision::ReplaceThread
+            });
+        let streams = running(&log, &topology, config).await;
+        // Ends each thread that takes its task over.
+        write(&log, &["poison".to_owned()]);
+        failures.recv().await.unwrap();
+        let closed = tokio::time::timeout(PATIENCE, streams.close()).await.expect("close hangs");
+        if let Err(error) = closed {
+            assert_eq!(error.kind(), ErrorKind::Processing, "{error}");
+        }
+        assert_eq!(streams.state(), State::NotRunning);
+        assert!(log.group_admin().describe_group("app").unwrap().unwrap().members.is_empty());
+    }
+}
+
+#[tokio::test]
 async fn one_instance_may_stop_all_others() {
     let log = log();
     let (topology, _) = word_count(Kept::InMemory);

@@ -69,6 +69,10 @@ pub(super) struct ThreadEnd {
 }
 
 impl Control {
+    pub(super) fn state(&self) -> State {
+        self.state
+    }
+
     fn become_state(&mut self, next: State) {
         if self.state != next && self.state.may_become(next) {
             self.changes.push_back((next, self.state));

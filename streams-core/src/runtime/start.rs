@@ -70,6 +70,11 @@ impl Instance {
         let wake = WakeUp::new();
         let mailbox = Arc::new(Mailbox::new(wake.clone()));
         let mut control = self.control();
+        if !control.state().is_running_or_rebalancing() {
+            // Whoever closes has told the threads there are: one more would not hear of it.
+            let what = "the application does not work: it takes no more threads";
+            return Err(StreamsError::new(ErrorKind::InvalidState, what));
+        }
         let not_started =
             || StreamsError::new(ErrorKind::InvalidState, "the application is not started");
         let updater =
@@ -150,7 +155,9 @@ fn thread_main(instance: &Arc<Instance>, index: usize, env: Env) {
     if replace && let Err(error) = instance.start_thread(index) {
         tracing::error!(error = error.report(), "the stream thread could not be replaced");
         let metrics = ThreadMetrics::default();
-        let outcome = Err((error, UncaughtDecision::StopInstance));
+        // Closing meanwhile is no failure.
+        let works = instance.control().state().is_running_or_rebalancing();
+        let outcome = if works { Err((error, UncaughtDecision::StopInstance)) } else { Ok(()) };
         instance.thread_ended(ThreadEnd { index, metrics, outcome });
     }
 }
