@@ -46,14 +46,18 @@ use crate::client::Client;
 
 /// The producer of one stream thread.
 ///
-/// Idempotence needs `acks=all`, as in Kafka's own client: with less it is off. A batch that a
-/// topic refuses as too large is written in parts; its acknowledgement is the offset of the first,
-/// and the others follow it at once as long as nobody else writes to the partition.
+/// Idempotence needs `acks=all`, as in Kafka's own client: with less it is off. It ends where the
+/// broker forgets the producer: as a broker starts, it knows nothing of a producer whose last
+/// records, by their timestamps, are older than `producer.id.expiration.ms` (a day), and what is
+/// sent again then is written again.
+///
+/// A batch that a topic refuses as too large is written in parts; its acknowledgement is the offset
+/// of the first, and the others follow it at once as long as nobody else writes to the partition.
 #[derive(Debug)]
 pub(crate) struct KafkaProducer {
     client: Client,
     shared: Arc<Shared>,
-    seal: SealOptions,
+    options: ProduceOptions,
     counts: PartitionCounts,
     next_ticket: u64,
     in_flight: usize,
@@ -79,12 +83,10 @@ impl KafkaProducer {
         let lane = client.transport.lane(&options.client_id);
         let run = driver::run(Arc::clone(&shared), Arc::clone(&client.transport), lane);
         let driver = client.network().spawn(run).abort_handle();
-        let mut seal = SealOptions::default();
-        seal.compression = options.compression;
         Self {
             client: client.clone(),
             shared,
-            seal,
+            options,
             counts: PartitionCounts::default(),
             next_ticket: 0,
             in_flight: 0,
@@ -106,10 +108,13 @@ impl Producer for KafkaProducer {
             let context = "the producer waits for the acknowledgement of what it has";
             return Err(BrokerError::new(BrokerErrorKind::Retriable, context));
         }
-        let spare = state.spare().unwrap_or_else(|| Vec::with_capacity(size));
+        // A little more, so that the builder's next batch fits that is about as large.
+        let spare = state.spare().unwrap_or_else(|| Vec::with_capacity(size + size / 8));
         // Batches are compressed without the lock.
         drop(state);
-        let Some(taken) = batch.take(&self.seal, spare) else {
+        let mut seal = SealOptions::default();
+        seal.compression = self.options.compression;
+        let Some(taken) = batch.take(&seal, spare) else {
             let context = format!("there is no record to send to {partition}");
             return Err(BrokerError::invalid_request(context));
         };

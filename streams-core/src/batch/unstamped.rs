@@ -66,6 +66,11 @@ impl UnstampedBatch {
         self.0.len()
     }
 
+    /// How much memory it keeps, in bytes: a compressed batch may have room to spare.
+    pub fn memory(&self) -> usize {
+        self.0.capacity()
+    }
+
     /// How many records it holds.
     pub fn record_count(&self) -> i32 {
         i32::from_be_bytes(fixed(&self.0, field::RECORD_COUNT))

@@ -29,8 +29,8 @@ impl State {
         self.request_ended(now, sent.node, result.is_ok());
         match result {
             Ok(answers) => {
-                for answer in answers {
-                    if let Some(id) = self.find(sent, &answer) {
+                for answer in &answers {
+                    if let Some(id) = self.find(sent, answer) {
                         self.partition_answered(now, id, answer);
                     }
                 }
@@ -54,7 +54,7 @@ impl State {
         self.request_ended(now, sent.node, true);
         for id in &sent.slots {
             if std::mem::replace(&mut self.slots[*id].flight, Flight::Nothing) == Flight::Head {
-                self.written_head(*id, NO_OFFSET);
+                self.written(now, *id, NO_OFFSET);
             }
         }
     }
@@ -126,7 +126,7 @@ impl State {
         (self.slots[id].flight != Flight::Nothing).then_some(id)
     }
 
-    fn partition_answered(&mut self, now: Duration, id: usize, answer: PartitionProduced) {
+    fn partition_answered(&mut self, now: Duration, id: usize, answer: &PartitionProduced) {
         self.slots[id].lasting = None;
         let verdict = Verdict::of(answer.error);
         match std::mem::replace(&mut self.slots[id].flight, Flight::Nothing) {
@@ -138,11 +138,11 @@ impl State {
             },
             Flight::Head => match verdict {
                 Verdict::Written => self.written(now, id, answer.base_offset),
-                Verdict::NotWritten => self.try_again(now, id, &answer, false),
-                Verdict::Unknown => self.try_again(now, id, &answer, true),
-                Verdict::Restart => self.restart(now, id, &answer),
-                Verdict::TooLarge => self.too_large(id, &answer),
-                Verdict::Refused => self.refused(id, &answer),
+                Verdict::NotWritten => self.try_again(now, id, answer, false),
+                Verdict::Unknown => self.try_again(now, id, answer, true),
+                Verdict::Restart => self.restart(now, id, answer),
+                Verdict::TooLarge => self.too_large(id, answer),
+                Verdict::Refused => self.refused(id, answer),
                 Verdict::Fenced => {}
             },
         }
@@ -150,7 +150,7 @@ impl State {
             let partition = &self.slots[id].partition;
             self.end(format!(
                 "another producer has taken this one's place, as {partition} tells: {}",
-                told(&answer)
+                told(answer)
             ));
         }
     }

@@ -112,13 +112,12 @@ pub(super) async fn run(shared: Arc<Shared>, transport: Arc<dyn Transport>, lane
             () = tokio::time::sleep(pause.max(TICK)) => None,
         };
         let Some(event) = event else { continue };
-        shared.change(|state, now| {
-            happen(state, now, event);
-            // What came at the same time is planned for together.
-            while let Some(Some(event)) = calls.next().now_or_never() {
-                happen(state, now, event);
-            }
-        });
+        let mut events = vec![event];
+        // What came at the same time is planned for together.
+        while let Some(Some(event)) = calls.next().now_or_never() {
+            events.push(event);
+        }
+        shared.change(|state, now| events.into_iter().for_each(|event| happen(state, now, event)));
     }
 }
 

@@ -33,8 +33,8 @@ use crate::{
     transport::{Transport, TransportError},
 };
 
-/// How many bytes wait for acknowledgement before [`State::has_room`] says no.
-const BUFFER_BYTES_MAX: usize = 64 << 20;
+/// How much memory batches without acknowledgement take before [`State::has_room`] says no.
+const MEMORY_MAX: usize = 64 << 20;
 
 /// The most bytes of a request that carries more than one batch.
 const REQUEST_BYTES_MAX: usize = 4 << 20;
@@ -44,7 +44,7 @@ const REQUESTS_PER_NODE_MAX: usize = 5;
 
 /// How much memory of acknowledged batches is kept for new ones.
 const SPARE_BUFFERS_MAX: usize = 16;
-const SPARE_BUFFER_BYTES_MAX: usize = 1 << 20;
+const SPARE_MEMORY_MAX: usize = 1 << 20;
 
 /// What does not change in a producer's life.
 #[derive(Debug, Clone)]
@@ -68,7 +68,7 @@ pub(super) struct State {
     pub(super) nodes: BTreeMap<i32, NodeState>,
     pub(super) refresh: Refresh,
     acks: Vec<Ack>,
-    queued_bytes: usize,
+    memory: usize,
     spare: Vec<Vec<u8>>,
     pub(super) outage: Outage,
     ended: Option<String>,
@@ -150,7 +150,7 @@ impl State {
             nodes: BTreeMap::new(),
             refresh: Refresh::default(),
             acks: Vec::new(),
-            queued_bytes: 0,
+            memory: 0,
             spare: Vec::new(),
             outage: Outage::default(),
             ended: None,
@@ -159,7 +159,7 @@ impl State {
 
     /// Whether a batch of `size` bytes may be pushed: always if there is no other.
     pub(super) fn has_room(&self, size: usize) -> bool {
-        self.queued_bytes == 0 || self.queued_bytes + size <= BUFFER_BYTES_MAX
+        self.memory == 0 || self.memory + size <= MEMORY_MAX
     }
 
     /// Memory for a batch, if some is left over.
@@ -178,7 +178,7 @@ impl State {
         let id = self.slot_id(partition);
         let slot = &mut self.slots[id];
         let is_first = slot.is_idle();
-        self.queued_bytes += batch.size();
+        self.memory += batch.memory();
         slot.queue.push_back(Pending {
             ticket,
             records: batch.record_count(),
@@ -432,10 +432,10 @@ impl State {
     /// Takes the head of a queue out, and its memory back.
     pub(super) fn pop(&mut self, id: usize) -> Option<SendTicket> {
         let head = self.slots[id].queue.pop_front()?;
-        self.queued_bytes = self.queued_bytes.saturating_sub(head.batch.size());
+        self.memory = self.memory.saturating_sub(head.batch.memory());
         if let Some(batch) = Arc::into_inner(head.batch) {
             let buffer = batch.into_buffer();
-            if self.spare.len() < SPARE_BUFFERS_MAX && buffer.capacity() <= SPARE_BUFFER_BYTES_MAX {
+            if self.spare.len() < SPARE_BUFFERS_MAX && buffer.capacity() <= SPARE_MEMORY_MAX {
                 self.spare.push(buffer);
             }
         }
@@ -446,9 +446,9 @@ impl State {
     pub(super) fn replace_head(&mut self, id: usize, parts: [UnstampedBatch; 2]) {
         let slot = &mut self.slots[id];
         let Some(head) = slot.queue.pop_front() else { return };
-        self.queued_bytes = self.queued_bytes.saturating_sub(head.batch.size());
+        self.memory = self.memory.saturating_sub(head.batch.memory());
         for part in parts.into_iter().rev() {
-            self.queued_bytes += part.size();
+            self.memory += part.memory();
             slot.queue.push_front(Pending {
                 ticket: head.ticket,
                 records: part.record_count(),

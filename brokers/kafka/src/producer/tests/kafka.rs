@@ -10,7 +10,7 @@ use std::sync::{
 };
 
 use streams_core::{
-    batch::Compression,
+    batch::{Compression, RecordBatch},
     broker::{Acks, Admin, NewTopic, ProduceOptions, Producer, WakeUp},
 };
 
@@ -256,7 +256,7 @@ fn a_broker_that_lost_the_producer_s_state_is_written_to_under_another_epoch() {
     assert_eq!(writer.write(&to, &["c"]).unwrap(), 2);
     assert_eq!(writer.write(&to, &["d"]).unwrap(), 3);
     let epochs: Vec<_> =
-        log::batches(&kafka, &to).iter().map(|batch| batch.producer_epoch()).collect();
+        log::batches(&kafka, &to).iter().map(RecordBatch::producer_epoch).collect();
     assert_eq!(epochs, [0, 1, 1]);
     // Of the last epoch there is no next one.
     let last = ProducerId { id: log::batches(&kafka, &to)[0].producer_id(), epoch: i16::MAX };
@@ -267,7 +267,7 @@ fn a_broker_that_lost_the_producer_s_state_is_written_to_under_another_epoch() {
         state.slots[0].next_sequence = 5;
     }
     assert_eq!(writer.write(&to, &["e"]).unwrap(), 4);
-    let ids: Vec<_> = log::batches(&kafka, &to).iter().map(|batch| batch.producer_id()).collect();
+    let ids: Vec<_> = log::batches(&kafka, &to).iter().map(RecordBatch::producer_id).collect();
     assert_ne!(ids[3], ids[2], "another producer id");
 }
 

@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, Bytes};
 use streams_core::{
-    batch::{RecordBatch, RecordBatches},
+    batch::RecordBatches,
     broker::{OffsetSpec, TopicPartition},
 };
 
@@ -17,10 +17,7 @@ const VERSION: i16 = 12;
 
 /// The values of all records.
 pub(super) fn read(kafka: &Kafka, from: &TopicPartition) -> Vec<String> {
-    batches(kafka, from)
-        .into_iter()
-        .flat_map(|batch| super::cluster::values(batch.into_bytes()))
-        .collect()
+    batches(kafka, from).into_iter().flat_map(|batch| cluster::values(batch.into_bytes())).collect()
 }
 
 /// All batches, up to the end at the time of the call.
@@ -42,9 +39,9 @@ fn fetch(kafka: &Kafka, from: &TopicPartition, position: i64) -> Bytes {
     let request = Request::new(Api::Fetch, VERSION, move |to| {
         to.put_i32(-1);
         // Waits for nothing, 16 MiB, uncommitted records too, no session.
-        [0, 0, 16 << 20].map(|number| to.put_i32(number));
+        [0, 0, 16 << 20].into_iter().for_each(|number| to.put_i32(number));
         to.put_i8(0);
-        [0, -1].map(|number| to.put_i32(number));
+        [0, -1].into_iter().for_each(|number| to.put_i32(number));
         to.array([topic].into_iter(), |to, topic| {
             to.string(&topic);
             to.array([partition].into_iter(), |to, partition| {
