@@ -87,6 +87,10 @@ pub(crate) fn may_pass(error: &BrokerError) -> bool {
     matches!(error.kind(), BrokerErrorKind::Retriable | BrokerErrorKind::TimedOut)
 }
 
+fn is_passing(code: ErrorCode) -> bool {
+    !code.is_ok() && code.is_retriable()
+}
+
 /// One group's coordinator, over one lane. Calls may be made at the same time; those of one node
 /// are answered in their order.
 #[derive(Debug)]
@@ -142,7 +146,7 @@ impl Coordinator {
         let attempts = async {
             loop {
                 match self.call::<A>(request()).await {
-                    Ok(answer) if answer.error_code().is_retriable() => {
+                    Ok(answer) if is_passing(answer.error_code()) => {
                         hindrance = answer.error_code().to_string();
                     }
                     Err(error) if may_pass(&error) => hindrance = error.to_string(),

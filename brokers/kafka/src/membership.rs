@@ -7,11 +7,14 @@ mod assignment;
 mod commits;
 mod difference;
 mod driver;
+mod farewell;
 mod java_order;
 mod outage;
 mod queries;
 mod refusal;
+mod schedule;
 mod state;
+mod statuses;
 mod topology;
 #[cfg(test)]
 pub(crate) mod fake;

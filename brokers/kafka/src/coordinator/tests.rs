@@ -85,6 +85,17 @@ fn what_passes_is_tried_again_and_what_does_not_is_returned() {
 }
 
 #[test]
+fn a_success_is_returned_at_once() {
+    let (coordinator, lookups) = coordinator(|node| match node {
+        1 => Err(broken()),
+        _ => Ok(committed(&partition(), ErrorCode::NONE)),
+    });
+    let answer = run(coordinator.call_until::<Response>(Duration::from_secs(60), commit));
+    assert!(answer.unwrap().error_code().is_ok());
+    assert_eq!(lookups.load(Ordering::SeqCst), 2);
+}
+
+#[test]
 fn what_does_not_pass_in_time_is_told_with_its_reason() {
     let (coordinator, _) =
         coordinator(|_| Ok(committed(&partition(), ErrorCode::COORDINATOR_LOAD_IN_PROGRESS)));

@@ -23,6 +23,8 @@ pub(super) struct Assignment {
     inputs: Option<Inputs>,
     /// What was handed out last, unless the member has lost it since.
     handed: Option<(Inputs, BTreeSet<TaskId>)>,
+    /// Whether that is another than the assigned; polls are too frequent to compare each time.
+    differs: bool,
 }
 
 impl Assignment {
@@ -38,6 +40,7 @@ impl Assignment {
             is_doubtful: false,
             inputs: None,
             handed: None,
+            differs: false,
         }
     }
 
@@ -45,6 +48,7 @@ impl Assignment {
     pub(super) fn forget(&mut self) {
         (self.assigned, self.inputs, self.handed) = (None, None, None);
         self.is_doubtful = false;
+        self.compare();
     }
 
     /// An answer was lost.
@@ -68,6 +72,7 @@ impl Assignment {
         self.is_doubtful = false;
         self.assigned = Some(tasks);
         self.inputs = None;
+        self.compare();
         Ok(())
     }
 
@@ -101,6 +106,7 @@ impl Assignment {
             inputs.insert(*task, partitions);
         }
         self.inputs = Some(inputs);
+        self.compare();
         Ok(())
     }
 
@@ -112,20 +118,28 @@ impl Assignment {
         });
         if has_other {
             self.handed = None;
+            self.compare();
         }
+    }
+
+    fn compare(&mut self) {
+        self.differs = match (&self.assigned, &self.inputs, &self.handed) {
+            (Some(assigned), Some(inputs), Some((active, standby))) => {
+                inputs != active || assigned.standby != *standby
+            }
+            (Some(_), Some(_), None) => true,
+            (None, ..) | (_, None, _) => false,
+        };
     }
 
     /// Whether [`hand_out`](Self::hand_out) has something.
     pub(super) fn is_news(&self, is_ready: bool) -> bool {
-        let (Some(assigned), Some(inputs)) = (&self.assigned, &self.inputs) else { return false };
-        if self.is_doubtful {
-            return false;
-        }
-        match &self.handed {
-            Some((active, standby)) => inputs != active || assigned.standby != *standby,
-            // Before the group is ready nothing is assigned: no news, and not the end of joining.
-            None => is_ready || *assigned != OwnedTasks::default(),
-        }
+        // Before the group is ready nothing is assigned: no news, and not the end of joining.
+        let is_first_of_nothing = || {
+            self.handed.is_none()
+                && self.assigned.as_ref().is_none_or(|tasks| *tasks == OwnedTasks::default())
+        };
+        self.differs && !self.is_doubtful && (is_ready || !is_first_of_nothing())
     }
 
     /// What to own from now on, if that is not what was handed out last.
@@ -135,6 +149,7 @@ impl Assignment {
         }
         let (active, standby) = (self.inputs.clone()?, self.assigned.as_ref()?.standby.clone());
         self.handed = Some((active.clone(), standby.clone()));
+        self.differs = false;
         Some(TaskAssignment { epoch, active, standby })
     }
 }

@@ -13,7 +13,7 @@ use streams_core::broker::TopicPartition;
 use crate::{
     protocol::ErrorCode,
     transport::{Api, Lane, Leader, Node, Request, Transport, TransportError, TransportErrorKind},
-    wire::Writer,
+    wire::{Reader, Writer},
 };
 
 /// What a test makes of a request.
@@ -139,4 +139,75 @@ pub(crate) fn committed(partition: &TopicPartition, code: ErrorCode) -> Bytes {
         to.no_tagged_fields();
     });
     to.freeze()
+}
+
+/// An answer to a heartbeat; with the active partitions of sub-topology 0, if they changed.
+pub(crate) fn heartbeat(epoch: i32, active: Option<&[i32]>, code: ErrorCode) -> Bytes {
+    let mut to = BytesMut::new();
+    to.put_i32(0);
+    to.put_i16(code.0);
+    to.nullable_string(None);
+    to.string("m1");
+    to.put_i32(epoch);
+    to.put_i32(20);
+    to.put_i32(0);
+    to.put_i32(0);
+    to.array(std::iter::empty::<()>(), |_, ()| {});
+    let Some(active) = active else {
+        (0..3).for_each(|_| to.null_array());
+        to.put_i32(0);
+        return to.freeze();
+    };
+    to.array(std::iter::once(active), |to, active| {
+        to.string("0");
+        to.array(active.iter().copied(), BufMut::put_i32);
+        to.no_tagged_fields();
+    });
+    (0..2).for_each(|_| to.array(std::iter::empty::<()>(), |_, ()| {}));
+    to.put_i32(0);
+    to.freeze()
+}
+
+/// An answer to an OffsetFetch of one partition.
+pub(crate) fn fetched(
+    partition: &TopicPartition,
+    offset: i64,
+    of_partition: ErrorCode,
+    of_group: ErrorCode,
+) -> Bytes {
+    let mut to = BytesMut::new();
+    to.put_i32(0);
+    to.array(std::iter::once(()), |to, ()| {
+        to.string("group");
+        to.array(std::iter::once(partition), |to, partition| {
+            to.string(&partition.topic);
+            to.array(std::iter::once(partition.partition), |to, index| {
+                to.put_i32(index);
+                to.put_i64(offset);
+                to.put_i32(-1);
+                to.nullable_string(None);
+                to.put_i16(of_partition.0);
+                to.no_tagged_fields();
+            });
+            to.no_tagged_fields();
+        });
+        to.put_i16(of_group.0);
+        to.no_tagged_fields();
+    });
+    to.freeze()
+}
+
+/// What a request names: group `group`, then the epoch. For OffsetCommit.
+pub(crate) fn committed_epoch(body: &Bytes) -> i32 {
+    let mut from = Reader::new(body.clone());
+    from.string("the group").unwrap();
+    from.i32("the epoch").unwrap()
+}
+
+/// The member's epoch in a heartbeat.
+pub(crate) fn heartbeat_epoch(body: &Bytes) -> i32 {
+    let mut from = Reader::new(body.clone());
+    from.string("the group").unwrap();
+    from.string("the member").unwrap();
+    from.i32("the epoch").unwrap()
 }

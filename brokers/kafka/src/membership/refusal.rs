@@ -116,10 +116,12 @@ pub(super) fn refusal(
     }
 }
 
+/// A classic group becomes a streams group by joining, once it has no members.
 fn other_type(group: &str, refused: &Refused<'_>) -> String {
     format!(
-        "group {group} is no streams group ({refused}): stop what uses it, and delete it \
-         (kafka-consumer-groups.sh --delete --group {group}), or take another application.id"
+        "group {group} is no streams group ({refused}): stop what uses it; where that was a \
+         classic group it is then taken over with its offsets, any other has to be deleted first \
+         (kafka-consumer-groups.sh --delete --group {group}); or take another application.id"
     )
 }
 

@@ -15,32 +15,25 @@
 //! The coordinator says an assignment once, in the answer to one heartbeat. Where an answer is lost
 //! the group is described, so that no assignment is lost with it.
 
+mod answers;
+
 use std::{sync::Arc, time::Duration};
 
 use streams_core::{
-    broker::{
-        BrokerError, BrokerErrorKind, GroupEvent, GroupStatus, GroupStatusCode, OwnedTasks,
-        TopologySpec,
-    },
+    broker::{BrokerError, GroupEvent, OwnedTasks, TopologySpec},
     stores::Timestamp,
 };
 
 use super::{
     assignment::Assignment,
     commits::Commits,
-    difference::difference,
-    outage::{Outage, between},
+    farewell::Farewell,
     queries::Queries,
-    refusal::{Failure, Refusal, Refused, other_topology, refusal},
+    refusal::Failure,
+    schedule::{Schedule, until},
+    statuses::Statuses,
 };
-use crate::{
-    backoff::Backoff,
-    coordinator::may_pass,
-    protocol::{
-        ErrorCode, streams_group_describe,
-        streams_group_heartbeat::{Heartbeat, Introduction, JOIN, LEAVE, Response},
-    },
-};
+use crate::protocol::streams_group_heartbeat::{Heartbeat, Introduction, JOIN, LEAVE};
 
 /// How soon to ask again while the group is not ready to assign: it creates topics, or waits for
 /// more members.
@@ -127,23 +120,11 @@ pub(super) struct State {
     /// The topics of the assignment have to be looked up.
     needs_topics: bool,
     inquiry: Option<Inquiry>,
-    statuses: Vec<GroupStatus>,
-    /// The statuses that were handed out last.
-    shown: Vec<GroupStatus>,
+    statuses: Statuses,
     endpoint_epoch: i32,
-    interval: Duration,
-    /// When the next heartbeat is to be sent.
-    due: Timestamp,
-    /// After a failure nothing is sent before this time.
-    not_before: Timestamp,
+    schedule: Schedule,
     last_poll: Timestamp,
-    backoff: Backoff,
-    outage: Outage,
-    /// Whether the coordinator may know this member.
-    is_known: bool,
-    /// How often to try to say that the member leaves.
-    farewells: u8,
-    farewell_failed: Option<Failure>,
+    farewell: Farewell,
     shut_down: bool,
     is_closing: bool,
     pub(super) commits: Commits,
@@ -154,7 +135,6 @@ impl State {
     /// A member that has not joined. `interval` is how often to send heartbeats before the
     /// coordinator has said so.
     pub(super) fn new(identity: Arc<Identity>, spec: &TopologySpec, interval: Duration) -> Self {
-        let begin = Timestamp::from_millis(0);
         Self {
             identity,
             phase: Phase::Outside,
@@ -164,18 +144,11 @@ impl State {
             assignment: Assignment::new(spec),
             needs_topics: false,
             inquiry: None,
-            statuses: Vec::new(),
-            shown: Vec::new(),
+            statuses: Statuses::default(),
             endpoint_epoch: -1,
-            interval,
-            due: begin,
-            not_before: begin,
-            last_poll: begin,
-            backoff: Backoff::default(),
-            outage: Outage::default(),
-            is_known: false,
-            farewells: 0,
-            farewell_failed: None,
+            schedule: Schedule::new(interval),
+            last_poll: Timestamp::from_millis(0),
+            farewell: Farewell::default(),
             shut_down: false,
             is_closing: false,
             commits: Commits::default(),
@@ -214,7 +187,7 @@ impl State {
         self.phase = Phase::Joining;
         // Whatever it may still be closing: a member that joins holds nothing.
         self.owned = OwnedTasks::default();
-        self.due = now;
+        self.schedule.within(Duration::ZERO, now);
         self.commits.forget_answers();
     }
 
@@ -225,22 +198,17 @@ impl State {
         }
         self.owned.clone_from(owned);
         self.assignment.owns(owned);
-        self.due = now;
+        self.schedule.within(Duration::ZERO, now);
         true
     }
 
+    /// Assignments first: the runtime takes what it is told after for the newer.
     fn next_event(&mut self) -> Option<GroupEvent> {
-        let is_ready = self.is_ready();
-        if let Phase::Member(epoch) = self.phase
-            && let Some(assignment) = self.assignment.hand_out(epoch, is_ready)
-        {
-            return Some(GroupEvent::Assignment(assignment));
-        }
-        if self.statuses == self.shown {
-            return None;
-        }
-        self.shown.clone_from(&self.statuses);
-        Some(GroupEvent::Status(self.statuses.clone()))
+        let is_ready = self.statuses.is_ready();
+        let epoch = self.epoch();
+        let assignment = epoch.and_then(|epoch| self.assignment.hand_out(epoch, is_ready));
+        let status = || self.statuses.hand_out().map(GroupEvent::Status);
+        assignment.map(GroupEvent::Assignment).or_else(status)
     }
 
     /// Whether a poll would return something.
@@ -248,9 +216,9 @@ impl State {
         match self.phase {
             Phase::Outside => false,
             Phase::Lost | Phase::Failed(_) => true,
-            Phase::Joining => self.statuses != self.shown,
+            Phase::Joining => self.statuses.is_news(),
             Phase::Member(_) => {
-                self.statuses != self.shown || self.assignment.is_news(self.is_ready())
+                self.statuses.is_news() || self.assignment.is_news(self.statuses.is_ready())
             }
         }
     }
@@ -258,7 +226,7 @@ impl State {
     /// Every member is to stop.
     pub(super) fn shut_down_application(&mut self, now: Timestamp) {
         self.shut_down = true;
-        self.due = self.due.min(now);
+        self.schedule.within(Duration::ZERO, now);
     }
 
     /// The member leaves; true if the coordinator has to hear of it.
@@ -267,17 +235,14 @@ impl State {
             self.phase = Phase::Outside;
         }
         self.clear();
-        self.say_farewell(now, FAREWELLS);
-        self.farewells > 0
+        self.say_farewell(FAREWELLS, now);
+        self.farewell.is_pending()
     }
 
     /// Whether the coordinator has heard that the member leaves, or was not to be told; or why
     /// that failed. `None` while it is tried.
     pub(super) fn farewell(&self) -> Option<Result<(), Failure>> {
-        if self.farewells > 0 {
-            return None;
-        }
-        Some(self.farewell_failed.clone().map_or(Ok(()), Err))
+        self.farewell.result()
     }
 
     /// The stream thread is gone.
@@ -311,9 +276,10 @@ impl State {
 
     /// What to do now.
     pub(super) fn step(&mut self, now: Timestamp) -> Step {
-        self.mend_times(now);
-        if self.farewells > 0 {
-            return match until(self.not_before, now) {
+        self.last_poll = self.last_poll.min(now);
+        self.schedule.mend(now);
+        if self.farewell.is_pending() {
+            return match self.schedule.pause(now) {
                 Some(wait) => Step::Wait(Some(wait)),
                 None => Step::Beat(self.beat(now)),
             };
@@ -324,85 +290,26 @@ impl State {
         if !self.is_present() {
             return Step::Wait(None);
         }
-        let Some(patience) = until(self.last_poll.saturating_add(self.patience()), now) else {
+        let expiry = self.last_poll.saturating_add(self.identity.rebalance_timeout);
+        let Some(patience) = until(expiry, now) else {
             self.expire(now);
             return self.step(now);
         };
-        if let Some(wait) = until(self.not_before, now) {
+        if self.inquiry.is_none()
+            && let Some(wait) = self.schedule.wait(now)
+        {
             return Step::Wait(Some(wait.min(patience)));
         }
-        if let Some(inquiry) = self.inquiry {
-            return Step::Describe(inquiry);
-        }
-        match until(self.due, now) {
-            Some(wait) => Step::Wait(Some(wait.min(patience))),
-            None => Step::Beat(self.beat(now)),
+        match (self.schedule.pause(now), self.inquiry) {
+            (Some(wait), _) => Step::Wait(Some(wait.min(patience))),
+            (None, Some(inquiry)) => Step::Describe(inquiry),
+            (None, None) => Step::Beat(self.beat(now)),
         }
     }
 
     /// How long the next request may take, if the application is to stop after some time.
     pub(super) fn time_left(&self, now: Timestamp) -> Option<Duration> {
-        Some(self.identity.deadline?.saturating_sub(self.outage.lasts(now)))
-    }
-
-    /// A heartbeat was answered.
-    pub(super) fn answered(&mut self, beat: &Beat, response: Response, now: Timestamp) {
-        if beat.is_farewell() {
-            return self.farewell_answered(&response, now);
-        }
-        if beat.incarnation != self.incarnation || !self.is_present() {
-            return;
-        }
-        if response.error_code.is_ok() {
-            return self.take(beat, response, now);
-        }
-        let message = response.error_message.as_deref();
-        let refused = Refused { code: response.error_code, message };
-        let is_joining = matches!(self.phase, Phase::Joining);
-        let topology = &self.identity.introduction.topology;
-        match refusal(refused, &self.identity.group_id, topology, is_joining) {
-            Refusal::Lost if !is_joining => {
-                self.is_known = false;
-                self.lose(&refused.to_string());
-            }
-            Refusal::Passing | Refusal::Lost => self.set_back(&refused.to_string(), now),
-            Refusal::OtherTopology => self.inquiry = Some(Inquiry::Topology),
-            Refusal::Final(failure) => self.fail(failure),
-        }
-    }
-
-    /// A heartbeat was not answered: it may have been heard or not.
-    pub(super) fn unanswered(&mut self, beat: &Beat, error: &BrokerError, now: Timestamp) {
-        let failure = Failure::from(error);
-        if beat.is_farewell() {
-            self.farewell_unheard(failure, may_pass(error), now);
-        } else if beat.incarnation == self.incarnation && self.is_present() {
-            if may_pass(error) {
-                self.set_back(&failure.text, now);
-            } else {
-                self.fail(failure);
-            }
-        }
-    }
-
-    /// The group was described, or not.
-    pub(super) fn described(
-        &mut self,
-        inquiry: Inquiry,
-        answer: Result<streams_group_describe::Response, BrokerError>,
-        now: Timestamp,
-    ) {
-        if self.inquiry.take() != Some(inquiry) {
-            return;
-        }
-        match inquiry {
-            Inquiry::Topology => {
-                let own = &self.identity.introduction.topology;
-                let difference = answer.ok().and_then(|group| difference(&group.topology, own));
-                self.fail(other_topology(&self.identity.group_id, difference.as_deref()));
-            }
-            Inquiry::Assignment => self.take_described(answer, now),
-        }
+        Some(self.identity.deadline?.saturating_sub(self.schedule.outage().lasts(now)))
     }
 
     /// The topics that have to be looked up, once; `None` if none have to be.
@@ -423,13 +330,13 @@ impl State {
 
     /// The coordinator did not know the member's epoch: perhaps the next heartbeat brings it.
     pub(super) fn ask_epoch(&mut self, now: Timestamp) {
-        self.due = self.due.min(now);
+        self.schedule.within(Duration::ZERO, now);
     }
 
     /// A commit or a question of this membership was answered by that there is no such member.
     pub(super) fn lose_in(&mut self, incarnation: u64, why: &str) {
         if self.epoch_in(incarnation).is_some() {
-            self.is_known = false;
+            self.farewell.unknown();
             self.lose(why);
         }
     }
@@ -446,33 +353,10 @@ impl State {
         matches!(self.phase, Phase::Joining | Phase::Member(_))
     }
 
-    /// Whether the group can assign tasks at all.
-    fn is_ready(&self) -> bool {
-        !self.statuses.iter().any(|status| match status.code {
-            GroupStatusCode::MissingSourceTopics
-            | GroupStatusCode::IncorrectlyPartitionedTopics
-            | GroupStatusCode::MissingInternalTopics
-            | GroupStatusCode::AssignmentDelayed => true,
-            // Stale topologies and what is to come.
-            _ => false,
-        })
-    }
-
-    /// The clock may have been set back: nothing is put off by that for more than its interval.
-    fn mend_times(&mut self, now: Timestamp) {
-        self.last_poll = self.last_poll.min(now);
-        self.due = self.due.min(now.saturating_add(self.interval));
-        self.not_before = self.not_before.min(now.saturating_add(self.interval));
-    }
-
-    fn patience(&self) -> Duration {
-        self.identity.rebalance_timeout
-    }
-
     fn beat(&mut self, now: Timestamp) -> Beat {
         let identity = &self.identity;
         let (member_epoch, introduction, owned) = match self.phase {
-            _ if self.farewells > 0 => (LEAVE, None, None),
+            _ if self.farewell.is_pending() => (LEAVE, None, None),
             Phase::Member(epoch) => {
                 let is_told = self.told.as_ref() == Some(&self.owned);
                 (epoch, None, (!is_told).then(|| self.owned.clone()))
@@ -490,120 +374,9 @@ impl State {
             owned,
             shutdown_application: self.shut_down,
         };
-        self.is_known = true;
-        self.due = now.saturating_add(self.interval);
-        self.outage.begin(now);
+        self.farewell.known();
+        self.schedule.sent(now);
         Beat { incarnation: self.incarnation, heartbeat }
-    }
-
-    /// Takes a successful answer in.
-    fn take(&mut self, beat: &Beat, response: Response, now: Timestamp) {
-        if self.outage.end() {
-            let group = &*self.identity.group_id;
-            tracing::info!(group, "the group's coordinator answers again");
-        }
-        self.backoff.reset();
-        if let Ok(interval @ 1..) = u64::try_from(response.heartbeat_interval_ms) {
-            self.interval = Duration::from_millis(interval);
-        }
-        if let Some(statuses) = response.status {
-            self.statuses = statuses.into_iter().filter_map(status).collect();
-        }
-        let interval = if self.is_ready() { self.interval } else { SOON.min(self.interval) };
-        self.due = self.due.min(now.saturating_add(interval));
-        self.endpoint_epoch = response.endpoint_information_epoch;
-        if let Some(owned) = &beat.heartbeat.owned {
-            self.told = Some(owned.clone());
-        }
-        if response.member_epoch > 0 {
-            // With the epoch of a group whose topics changed, their partitions may have.
-            self.needs_topics |= self.epoch() != Some(response.member_epoch);
-            self.phase = Phase::Member(response.member_epoch);
-        }
-        match response.assigned {
-            Some(tasks) => self.assign(tasks),
-            None if self.assignment.is_doubtful() => self.inquiry = Some(Inquiry::Assignment),
-            None => {}
-        }
-        self.resolve_nothing();
-    }
-
-    fn assign(&mut self, tasks: OwnedTasks) {
-        match self.assignment.assign(tasks) {
-            Ok(()) => self.needs_topics = true,
-            Err(task) => {
-                let text = format!(
-                    "group {} assigns task {task}, but this application has no sub-topology {}",
-                    self.identity.group_id, task.subtopology
-                );
-                self.fail(Failure::new(BrokerErrorKind::Fatal, text));
-            }
-        }
-    }
-
-    /// An assignment without active tasks needs no topics.
-    fn resolve_nothing(&mut self) {
-        if self.needs_topics && self.assignment.topics().is_empty() {
-            self.needs_topics = false;
-            self.needs_topics = self.assignment.resolve(&|_| None).is_err();
-        }
-    }
-
-    fn take_described(
-        &mut self,
-        answer: Result<streams_group_describe::Response, BrokerError>,
-        now: Timestamp,
-    ) {
-        let group = match answer {
-            Ok(group) if group.error_code.is_ok() => group,
-            Ok(group) if may_come_back(group.error_code) => {
-                return self.set_back(&group.error_code.to_string(), now);
-            }
-            Err(error) if may_pass(&error) => return self.set_back(&error.to_string(), now),
-            Ok(group) => {
-                let why = format!("its assignment cannot be asked for: {}", group.error_code);
-                return self.lose(&why);
-            }
-            Err(error) => return self.fail(Failure::from(&error)),
-        };
-        let mut members = group.members.into_iter();
-        let own = members.find(|member| *member.member_id == *self.identity.member_id);
-        match own {
-            Some(own) if Some(own.member_epoch) == self.epoch() => {
-                self.assign(own.assignment);
-                self.resolve_nothing();
-            }
-            // What was described is older or newer than what the heartbeat said: both again.
-            _ => self.due = now,
-        }
-    }
-
-    /// Something failed that may succeed later.
-    fn set_back(&mut self, why: &str, now: Timestamp) {
-        let identity = &self.identity;
-        // As Java: after a failure everything is said again.
-        self.told = None;
-        if matches!(self.phase, Phase::Member(_)) {
-            self.assignment.doubt();
-        }
-        self.due = now;
-        self.not_before = now.saturating_add(self.backoff.next());
-        let (group, servers) = (&*identity.group_id, &*identity.bootstrap_servers);
-        if self.outage.is_to_be_told(now) {
-            tracing::warn!(group, servers, "the group's coordinator does not answer: {why}");
-        } else {
-            tracing::debug!(group, "a heartbeat failed: {why}");
-        }
-        if let Some(deadline) = identity.deadline
-            && self.outage.lasts(now) >= deadline
-        {
-            let text = format!(
-                "the coordinator of group {group} was not reached within {} ms \
-                 (bootstrap.deadline.ms) through {servers}: {why}",
-                deadline.as_millis()
-            );
-            self.fail(Failure::new(BrokerErrorKind::Fatal, text));
-        }
     }
 
     fn lose(&mut self, why: &str) {
@@ -615,12 +388,12 @@ impl State {
 
     /// The stream thread has stayed away too long: others shall have its tasks.
     fn expire(&mut self, now: Timestamp) {
-        let patience = self.patience().as_millis();
+        let patience = self.identity.rebalance_timeout.as_millis();
         self.lose(&format!(
             "its stream thread was busy for more than {patience} ms (max.poll.interval.ms): raise \
              it, or do less between two polls"
         ));
-        self.say_farewell(now, 1);
+        self.say_farewell(1, now);
     }
 
     /// Forgets a membership.
@@ -631,43 +404,12 @@ impl State {
         self.assignment.forget();
         (self.told, self.inquiry, self.needs_topics) = (None, None, false);
         self.endpoint_epoch = -1;
-        self.outage.end();
+        self.schedule.give_up();
     }
 
-    fn say_farewell(&mut self, now: Timestamp, tries: u8) {
-        if self.is_known && self.farewells == 0 {
-            self.farewells = tries;
-            self.farewell_failed = None;
-            self.not_before = now;
-        }
-    }
-
-    fn farewell_answered(&mut self, response: &Response, now: Timestamp) {
-        let code = response.error_code;
-        let is_gone = matches!(
-            code,
-            ErrorCode::NONE
-                | ErrorCode::UNKNOWN_MEMBER_ID
-                | ErrorCode::FENCED_MEMBER_EPOCH
-                | ErrorCode::GROUP_ID_NOT_FOUND
-        );
-        if is_gone {
-            self.farewells = 0;
-            self.is_known = false;
-            self.backoff.reset();
-            return;
-        }
-        let text = format!("group {} was not left: {code}", self.identity.group_id);
-        self.farewell_unheard(Failure::new(code.kind(), text), code.is_retriable(), now);
-    }
-
-    fn farewell_unheard(&mut self, failure: Failure, may_pass: bool, now: Timestamp) {
-        self.farewells = if may_pass { self.farewells.saturating_sub(1) } else { 0 };
-        self.not_before = now.saturating_add(self.backoff.next());
-        self.farewell_failed = Some(failure);
-        if self.farewells == 0 {
-            // The session time-out will tell the group.
-            self.is_known = false;
+    fn say_farewell(&mut self, tries: u8, now: Timestamp) {
+        if self.farewell.begin(tries) {
+            self.schedule.at_once(now);
         }
     }
 }
@@ -677,33 +419,6 @@ fn fenced(identity: &Identity) -> BrokerError {
         "member {} is not in group {}: its tasks may have another owner",
         identity.member_id, identity.group_id
     ))
-}
-
-/// Whether a described group may be there later: the heartbeat knows.
-fn may_come_back(code: ErrorCode) -> bool {
-    code.is_retriable() || code == ErrorCode::GROUP_ID_NOT_FOUND
-}
-
-/// How long until then; `None` if it is past.
-fn until(then: Timestamp, now: Timestamp) -> Option<Duration> {
-    Some(between(now, then)).filter(|wait| !wait.is_zero())
-}
-
-/// A condition that is known here.
-fn status((code, detail): (i8, String)) -> Option<GroupStatus> {
-    let known = [
-        GroupStatusCode::StaleTopology,
-        GroupStatusCode::MissingSourceTopics,
-        GroupStatusCode::IncorrectlyPartitionedTopics,
-        GroupStatusCode::MissingInternalTopics,
-        GroupStatusCode::ShutdownApplication,
-        GroupStatusCode::AssignmentDelayed,
-    ];
-    let found = known.into_iter().find(|known| *known as i8 == code);
-    if found.is_none() {
-        tracing::warn!(code, "the group has a status that is not known here: {detail}");
-    }
-    found.map(|code| GroupStatus { code, detail })
 }
 
 #[cfg(test)]

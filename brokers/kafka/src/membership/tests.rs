@@ -1,7 +1,10 @@
 //! The member as a whole: against a scripted cluster, and against a real one.
 
+mod cluster;
+mod driver;
 mod lossy;
 mod real_broker;
+mod real_faults;
 
 use std::time::Duration;
 

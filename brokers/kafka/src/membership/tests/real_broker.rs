@@ -1,72 +1,14 @@
-//! Against an Apache Kafka 4.3 at `STREAMS_KAFKA` with short sessions and heartbeats.
+//! A member of a group of a real cluster.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
-
-use krafka::admin::{CreateTopicsOptions, NewTopic};
 use streams_core::broker::{
     BrokerError, BrokerErrorKind, CommittedOffset, GroupStatusCode, InternalTopicSpec,
     TopicPartition,
 };
 
-use super::*;
-use crate::{
-    KafkaConfig,
-    transport::{KrafkaTransport, Transport},
+use super::{
+    cluster::{Cluster, unique},
+    *,
 };
-
-#[derive(Debug)]
-struct Cluster {
-    client: Client,
-    transport: KrafkaTransport,
-}
-
-impl Cluster {
-    fn connect() -> Self {
-        Self::with(|config| config)
-    }
-
-    fn with(change: impl FnOnce(KafkaConfig) -> KafkaConfig) -> Self {
-        let servers = std::env::var("STREAMS_KAFKA");
-        let servers = servers.expect("STREAMS_KAFKA is to be the host:port of an Apache Kafka");
-        let config = change(KafkaConfig::new(&servers).unwrap());
-        let transport = KrafkaTransport::new(config.clone(), "membership-test").unwrap();
-        let client = Client::new(Arc::new(transport.clone()), config).unwrap();
-        Self { client, transport }
-    }
-
-    fn make_topic(&self, name: &str, partitions: i32) {
-        let transport = self.transport.clone();
-        let topic = NewTopic::new(name, partitions, 1).unwrap();
-        let made = self.client.wait_for("CreateTopics", async move {
-            let admin = transport.admin().await?;
-            let results = admin.create_topics([topic], CreateTopicsOptions::default()).await;
-            for (topic, result) in results.unwrap() {
-                result.unwrap_or_else(|error| panic!("{topic}: {error}"));
-            }
-            Ok::<_, BrokerError>(())
-        });
-        made.unwrap();
-    }
-
-    fn member(&self, group: &str, id: &str, topology: &TopologySpec) -> Member {
-        let options = GroupOptions::new(group, format!("process-of-{id}"), id);
-        Member::start(&self.client, options, topology)
-    }
-}
-
-/// A name that no other test and no earlier run has.
-fn unique(name: &str) -> String {
-    static COUNT: AtomicUsize = AtomicUsize::new(0);
-    let (process, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::SeqCst));
-    let started = SystemClock.now().as_millis();
-    format!("{name}-{process}-{started}-{count}")
-}
 
 #[test]
 fn one_member_gets_all_tasks_with_their_partitions() {
@@ -86,7 +28,7 @@ fn one_member_gets_all_tasks_with_their_partitions() {
 }
 
 #[test]
-fn internal_topics_are_made_and_wide_topologies_numbered_right() {
+fn internal_topics_are_made_with_their_configs() {
     let cluster = Cluster::connect();
     let (source, group) = (unique("source"), unique("app"));
     cluster.make_topic(&source, 3);
@@ -104,6 +46,8 @@ fn internal_topics_are_made_and_wide_topologies_numbered_right() {
     member.settle(6);
     let tasks: Vec<String> = member.owned.active.iter().map(ToString::to_string).collect();
     assert_eq!(tasks, ["0_0", "0_1", "0_2", "1_0", "1_1", "1_2"]);
+    let policy = cluster.topic_config(&format!("{group}-counts-changelog"), "cleanup.policy");
+    assert_eq!(policy.as_deref(), Some("compact"));
     member.membership.leave().unwrap();
 }
 
@@ -219,5 +163,96 @@ fn a_task_moves_only_after_its_revocation() {
     assert_eq!(committed(&mut second, &[offset.0]), [Some(CommittedOffset::new(9))]);
     first.membership.leave().unwrap();
     second.settle(4);
+    second.membership.leave().unwrap();
+}
+
+#[test]
+fn a_source_that_grows_brings_tasks_or_partitions() {
+    let cluster = Cluster::connect();
+    let (wide, narrow, group) = (unique("wide"), unique("narrow"), unique("growing"));
+    cluster.make_topic(&wide, 3);
+    cluster.make_topic(&narrow, 2);
+    let mut member = cluster.member(&group, "m1", &reading(&[&wide, &narrow]));
+    let inputs = |assignment: &TaskAssignment| -> Vec<usize> {
+        assignment.active.values().map(Vec::len).collect()
+    };
+    let assignment = member.assignment();
+    assert_eq!(inputs(&assignment), [2, 2, 1]);
+    member.owned = assignment.tasks();
+    cluster.grow_topic(&narrow, 3);
+    let assignment = member.assignment();
+    assert_eq!(assignment.tasks(), member.owned, "the same tasks");
+    assert_eq!(inputs(&assignment), [2, 2, 2]);
+    cluster.grow_topic(&wide, 4);
+    let assignment = member.assignment();
+    assert_eq!(inputs(&assignment), [2, 2, 2, 1]);
+    member.owned = assignment.tasks();
+    member.membership.leave().unwrap();
+}
+
+#[test]
+fn standbys_are_a_setting_of_the_group() {
+    let cluster = Cluster::connect();
+    let (topic, group) = (unique("standby"), unique("standbys"));
+    cluster.make_topic(&topic, 2);
+    cluster.set(&group, "streams.num.standby.replicas", "1");
+    let mut topology = reading(&[&topic]);
+    let changelog = InternalTopicSpec::new(format!("{group}-store-changelog"));
+    topology.subtopologies[0].changelog_topics = vec![changelog];
+    let mut first = cluster.member(&group, "m1", &topology);
+    first.settle(2);
+    let mut second = cluster.member(&group, "m2", &topology);
+    for _ in 0..TRIES {
+        for member in [&mut first, &mut second] {
+            if let Some(GroupEvent::Assignment(assignment)) = member.poll() {
+                member.owned = assignment.tasks();
+                member.poll();
+            }
+        }
+        let is_spread =
+            |member: &Member| member.owned.active.len() == 1 && member.owned.standby.len() == 1;
+        if is_spread(&first) && is_spread(&second) {
+            assert_eq!(first.owned.active, second.owned.standby);
+            assert_eq!(first.owned.standby, second.owned.active);
+            first.membership.leave().unwrap();
+            second.membership.leave().unwrap();
+            return;
+        }
+        first.wake.wait(WAIT);
+    }
+    panic!("no standbys: {:?} {:?}", first.owned, second.owned)
+}
+
+#[test]
+fn tasks_that_the_member_lost_are_handed_out_again() {
+    let cluster = Cluster::connect();
+    let (topic, group) = (unique("lost"), unique("losing"));
+    cluster.make_topic(&topic, 2);
+    let mut member = cluster.member(&group, "m1", &reading(&[&topic]));
+    member.settle(2);
+    let epoch = member.epoch();
+    member.owned = OwnedTasks::default();
+    member.settle(2);
+    assert_eq!(member.epoch(), epoch, "the group has not noticed");
+    member.membership.leave().unwrap();
+}
+
+#[test]
+fn an_application_is_stopped_by_one_member() {
+    let cluster = Cluster::connect();
+    let (topic, group) = (unique("stop"), unique("stopping"));
+    cluster.make_topic(&topic, 2);
+    let topology = reading(&[&topic]);
+    let mut first = cluster.member(&group, "m1", &topology);
+    let mut second = cluster.member(&group, "m2", &topology);
+    first.assignment();
+    second.assignment();
+    first.membership.shut_down_application();
+    first.poll();
+    // As a thread that cannot go on: told and gone.
+    first.membership.leave().unwrap();
+    let status = second.status();
+    assert_eq!(status[0].code, GroupStatusCode::ShutdownApplication);
+    assert!(status[0].detail.contains("m1"), "{}", status[0]);
     second.membership.leave().unwrap();
 }
