@@ -56,7 +56,7 @@ impl Application {
             .commit_interval(Duration::from_millis(100));
         let producer = RecordProducer::new(&broker, RecordProducerOptions::default())?;
         let lag = Lag::of(&broker, id, &topology);
-        let streams = KafkaStreams::new(topology, config, std::sync::Arc::new(broker.clone()))?;
+        let streams = KafkaStreams::new(topology, config, broker.clone())?;
         streams.start().await?;
         streams.wait_for(|state| state == State::Running).await;
         streams.error().map_or(Ok(()), Err)?;

@@ -19,7 +19,7 @@ mod positions;
 mod feed;
 mod report;
 
-use std::{fs::File, io::IsTerminal, path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{fs::File, io::IsTerminal, path::Path, process::ExitCode, time::Duration};
 
 use streams_dsl::{
     Broker, NewTopic, State, TimestampedKeyValueStore,
@@ -106,7 +106,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
         .memory_bytes(96 << 20)
         .repartition_purge_interval(Duration::from_secs(5))
         .acks(Acks::Leader);
-    let streams = KafkaStreams::new(topology, config, Arc::new(broker.clone()))?;
+    let streams = KafkaStreams::new(topology, config, broker.clone())?;
     streams.start().await?;
     let mut feed = Feed::start(&broker, texts.files)?;
 

@@ -34,7 +34,7 @@ async fn an_error_of_user_code_ends_in_the_state_error_with_its_names() {
     let (topology, _) = word_count(Kept::InMemory);
     write(&log, &["a poison".to_owned()]);
     let streams =
-        KafkaStreams::new(topology, config("app", scratch.path()), Arc::clone(&log) as _).unwrap();
+        KafkaStreams::new(topology, config("app", scratch.path()), Arc::clone(&log)).unwrap();
     streams.start().await.unwrap();
     let error = failure(&streams).await;
     assert_eq!(error.kind(), ErrorKind::Processing);
@@ -53,7 +53,7 @@ async fn a_panic_of_user_code_is_an_error_with_the_node_s_name() {
     let (topology, _) = word_count(Kept::InMemory);
     write(&log, &["a panic".to_owned()]);
     let streams =
-        KafkaStreams::new(topology, config("app", scratch.path()), Arc::clone(&log) as _).unwrap();
+        KafkaStreams::new(topology, config("app", scratch.path()), Arc::clone(&log)).unwrap();
     streams.start().await.unwrap();
     let error = failure(&streams).await;
     assert_eq!(error.kind(), ErrorKind::Panic);
@@ -148,7 +148,7 @@ async fn a_missing_source_topic_is_named_after_two_heartbeats() {
     log.admin().delete_topics(&["lines"]).unwrap();
     let (topology, _) = word_count(Kept::InMemory);
     let config = config("app", scratch.path()).heartbeat_interval(Duration::from_millis(50));
-    let streams = KafkaStreams::new(topology, config, Arc::clone(&log) as _).unwrap();
+    let streams = KafkaStreams::new(topology, config, Arc::clone(&log)).unwrap();
     streams.start().await.unwrap();
     let error = failure(&streams).await;
     assert_eq!(error.kind(), ErrorKind::Topic);
@@ -162,7 +162,7 @@ async fn a_missing_sink_topic_is_named() {
     let (topology, _) = word_count(Kept::InMemory);
     write(&log, &["a".to_owned()]);
     let streams =
-        KafkaStreams::new(topology, config("app", scratch.path()), Arc::clone(&log) as _).unwrap();
+        KafkaStreams::new(topology, config("app", scratch.path()), Arc::clone(&log)).unwrap();
     streams.start().await.unwrap();
     let error = failure(&streams).await;
     assert_eq!(error.kind(), ErrorKind::Topic);
@@ -185,7 +185,7 @@ async fn topics_that_are_not_copartitioned_are_named_with_their_counts() {
         .copartition(&["left", "right"]);
     let topology = builder.build().unwrap();
     let streams =
-        KafkaStreams::new(topology, config("app", scratch.path()), Arc::clone(&log) as _).unwrap();
+        KafkaStreams::new(topology, config("app", scratch.path()), Arc::clone(&log)).unwrap();
     streams.start().await.unwrap();
     let text = failure(&streams).await.to_string();
     assert!(text.contains("left has 2") && text.contains("right has 3"), "{text}");
@@ -217,7 +217,7 @@ async fn a_record_that_cannot_be_read_is_named_or_skipped() {
     producer.flush_blocking().unwrap();
 
     let streams =
-        KafkaStreams::new(topology.clone(), config("app", scratch.path()), Arc::clone(&log) as _)
+        KafkaStreams::new(topology.clone(), config("app", scratch.path()), Arc::clone(&log))
             .unwrap();
     streams.start().await.unwrap();
     let error = failure(&streams).await;
@@ -254,7 +254,7 @@ async fn closing_gives_up_waiting_and_goes_on() {
         Err(error) => assert_eq!(error.kind(), ErrorKind::Timeout),
     }
     close(&streams).await;
-    let created = KafkaStreams::new(topology, config("app", scratch.path()), log as _).unwrap();
+    let created = KafkaStreams::new(topology, config("app", scratch.path()), log).unwrap();
     created.close_within(PATIENCE).await.unwrap();
     assert_eq!(created.state(), State::NotRunning);
 }

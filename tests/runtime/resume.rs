@@ -43,7 +43,7 @@ async fn states_are_passed_in_order() {
     let streams = streams_core::KafkaStreams::new(
         topology,
         config("app", scratch.path()),
-        std::sync::Arc::clone(&log) as _,
+        std::sync::Arc::clone(&log),
     )
     .unwrap();
     let (seen, passed) = std::sync::mpsc::channel();

@@ -202,7 +202,7 @@ pub async fn running(
     topology: &Topology,
     config: StreamsConfig,
 ) -> KafkaStreams {
-    let streams = KafkaStreams::new(topology.clone(), config, Arc::clone(log) as _).unwrap();
+    let streams = KafkaStreams::new(topology.clone(), config, Arc::clone(log)).unwrap();
     streams.start().await.unwrap();
     reach(&streams, State::Running).await;
     streams

@@ -76,3 +76,31 @@ pub trait Broker: Debug + Send + Sync {
     /// Groups and their offsets.
     fn group_admin(&self) -> Arc<dyn GroupAdmin>;
 }
+
+/// A shared broker is the same broker.
+impl<B: Broker + ?Sized> Broker for Arc<B> {
+    fn fetcher(&self, options: FetchOptions, wake: WakeUp) -> Box<dyn Fetcher> {
+        (**self).fetcher(options, wake)
+    }
+
+    fn producer(&self, options: ProduceOptions, wake: WakeUp) -> Box<dyn Producer> {
+        (**self).producer(options, wake)
+    }
+
+    fn membership(
+        &self,
+        options: GroupOptions,
+        topology: TopologySpec,
+        wake: WakeUp,
+    ) -> Result<Box<dyn Membership>, BrokerError> {
+        (**self).membership(options, topology, wake)
+    }
+
+    fn admin(&self) -> Arc<dyn Admin> {
+        (**self).admin()
+    }
+
+    fn group_admin(&self) -> Arc<dyn GroupAdmin> {
+        (**self).group_admin()
+    }
+}

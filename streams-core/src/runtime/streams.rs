@@ -37,17 +37,17 @@ pub struct KafkaStreams {
 }
 
 impl KafkaStreams {
-    /// An instance that is not started.
+    /// An instance that is not started, on a broker of its own or on one that it shares.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] if settings do not fit together.
     pub fn new(
         topology: Topology,
         config: StreamsConfig,
-        broker: Arc<dyn Broker>,
+        broker: impl Broker + 'static,
     ) -> Result<Self, StreamsError> {
         config.check()?;
-        Ok(Self { instance: Arc::new(Instance::new(config, topology, broker)) })
+        Ok(Self { instance: Arc::new(Instance::new(config, topology, Arc::new(broker))) })
     }
 
     /// Locks the state folder and starts the threads, which join the group. Returns before tasks
