@@ -21,7 +21,7 @@ struct Part {
 /// Each part tests the whole workspace, also where a crate would do: so that all are built with
 /// one set of features, and RocksDB once.
 const PARTS: &[Part] = &[
-    Part { name: "unit", about: "inside the crates", run: || test(&["--lib", "--bins"]) },
+    Part { name: "unit", about: "inside the crates", run: unit },
     Part { name: "integration", about: "tests/", run: integration },
     Part { name: "examples", about: "examples/", run: || test(&["--examples"]) },
     Part { name: "doc", about: "what the documentation shows", run: || test(&["--doc"]) },
@@ -75,9 +75,20 @@ fn table(rows: &[(&str, bool, Duration)]) -> String {
 }
 
 fn test(targets: &[&str]) -> Result<(), String> {
+    succeed(cargo_test().args(targets))
+}
+
+fn cargo_test() -> Command {
     let mut command = cargo::cargo("test");
-    command.args(["--release", "--workspace", "--no-fail-fast"]).args(targets);
-    succeed(&mut command)
+    command.args(["--release", "--workspace", "--no-fail-fast"]);
+    command
+}
+
+/// In the paths of the tests inside of crates that need a real Kafka.
+const NEEDS_KAFKA: &str = "::real_";
+
+fn unit() -> Result<(), String> {
+    test(&["--lib", "--bins", "--", "--skip", NEEDS_KAFKA])
 }
 
 /// The integration tests that need nothing but this machine; those against a real Kafka are all
@@ -89,14 +100,18 @@ fn integration() -> Result<(), String> {
     test(&targets)
 }
 
-/// Starts a Kafka for the tests named `kafka` and stops it behind them.
+/// Starts a Kafka for the tests that need one, and stops it behind them.
 fn real_kafka() -> Result<(), String> {
     let broker = TestBroker::start()?;
     let xtask = env::current_exe().map_err(|error| format!("this program is nowhere: {error}"))?;
-    let mut command = cargo::cargo("test");
-    command.args(["--release", "--workspace", "--no-fail-fast", "--test", "kafka"]);
-    command.env("STREAMS_KAFKA", broker.bootstrap()).env("STREAMS_KAFKA_DIR", broker.folder());
-    succeed(command.env("STREAMS_XTASK", xtask))
+    let run = |targets: &[&str]| {
+        let mut command = cargo_test();
+        command.args(targets).env("STREAMS_KAFKA", broker.bootstrap());
+        command.env("STREAMS_KAFKA_DIR", broker.folder()).env("STREAMS_XTASK", &xtask);
+        succeed(&mut command)
+    };
+    let inside = run(&["--lib", "--", NEEDS_KAFKA]);
+    run(&["--test", "kafka"]).and(inside)
 }
 
 /// Runs the recorded scenarios and compares each result with Java's.
