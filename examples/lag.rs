@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use streams_dsl::{
-    Broker, EmbeddedBroker, KafkaStreams, SourceTopics, Topology,
+    Broker, KafkaStreams, SourceTopics, Topology,
     core::{
         NodeRole,
         broker::{OffsetSpec, TopicPartition},
@@ -16,7 +16,7 @@ use crate::Result;
 /// beyond the offsets it committed.
 #[derive(Clone, Debug)]
 pub struct Lag {
-    broker: EmbeddedBroker,
+    broker: Arc<dyn Broker>,
     application_id: String,
     /// As the topology names them: internal ones without the application id.
     sources: Vec<Arc<str>>,
@@ -25,7 +25,7 @@ pub struct Lag {
 
 impl Lag {
     /// Of the application `application_id`, which runs `topology`.
-    pub fn of(broker: &EmbeddedBroker, application_id: &str, topology: &Topology) -> Self {
+    pub fn of(broker: &Arc<dyn Broker>, application_id: &str, topology: &Topology) -> Self {
         let described = topology.describe();
         let nodes = described.subtopologies.into_iter().flat_map(|subtopology| subtopology.nodes);
         let sources = nodes.filter_map(|node| match node.role {
@@ -33,7 +33,7 @@ impl Lag {
             _ => None,
         });
         Self {
-            broker: broker.clone(),
+            broker: Arc::clone(broker),
             application_id: application_id.to_owned(),
             sources: sources.flatten().collect(),
             before: Vec::new(),
@@ -71,6 +71,11 @@ impl Lag {
         let is_same = now == self.before;
         self.before = now;
         Ok(is_done && is_same)
+    }
+
+    /// What the last look found, as [`offsets`](Self::offsets).
+    pub fn seen(&self) -> &[(TopicPartition, i64, i64)] {
+        &self.before
     }
 
     /// Waits until the application has processed and committed all there is.

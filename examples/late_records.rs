@@ -8,16 +8,16 @@
 use std::time::Duration;
 
 use streams_dsl::prelude::*;
-use streams_examples::{Application, Result};
+use streams_examples::{Arguments, Place, Result};
 
 const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-fn topology() -> Result<Topology> {
+fn topology(prefix: &str) -> Result<Topology> {
     let builder = StreamsBuilder::new();
     builder
-        .stream::<String, String>("visits")
+        .stream::<String, String>(&*format!("{prefix}visits"))
         .group_by_key()
         .windowed_by(Tumbling::of(secs(5)).grace(secs(10)))
         // Without the cache each update is seen, not only the last before a commit.
@@ -27,14 +27,15 @@ fn topology() -> Result<Topology> {
             let (from, to) = (page.start().as_millis() / 1000, page.end().as_millis() / 1000);
             (format!("{} in seconds {from} to {to}", page.key), count)
         })
-        .to("counts");
+        .to(&format!("{prefix}counts"));
     Ok(builder.build()?)
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let topics = [("visits", 1), ("counts", 1)];
-    let application = Application::start("late-records", topology()?, &topics).await?;
+    let place = Place::once("late-records", &Arguments::read()?)?;
+    let topology = topology(&place.prefix)?;
+    let application = place.start(topology, &[("visits", 1), ("counts", 1)]).await?;
     let visit = |second: i64| {
         application.produce("visits", "home".to_owned(), "visit".to_owned(), second * 1000)
     };
@@ -49,13 +50,13 @@ async fn main() -> Result<()> {
     for (window, count) in application.results::<String, i64>("counts").await? {
         println!("{window}: {count}");
     }
-    println!("dropped as too late: {}", application.counters().await.dropped);
-    application.close().await
+    println!("dropped as too late: {}", application.close().await?.dropped);
+    Ok(())
 }
 
 #[test]
 fn a_late_record_counts_until_the_grace_is_over_and_is_dropped_and_counted_after() {
-    let driver = streams_test::TopologyTestDriver::new(&topology().unwrap()).unwrap();
+    let driver = streams_test::TopologyTestDriver::new(&topology("").unwrap()).unwrap();
     let visits = driver.input::<String, String>("visits");
     let counts = driver.output::<String, i64>("counts");
     let visit = |second: i64| {

@@ -14,7 +14,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use streams_dsl::{Bincode, ConsumerRecord, TimestampExtractor, prelude::*};
-use streams_examples::{Application, Result, last_values};
+use streams_examples::{Arguments, Place, Result, last_values};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Order {
@@ -71,14 +71,15 @@ enum Rekey {
     Through,
 }
 
-fn topology(rekey: Rekey) -> Result<Topology> {
+fn topology(rekey: Rekey, prefix: &str) -> Result<Topology> {
     let builder = StreamsBuilder::new();
-    let users = builder.table::<String, Bincode<User>>("users");
-    let items = builder.table::<String, Bincode<Item>>("items");
+    let topic = |name: &str| format!("{prefix}{name}");
+    let users = builder.table::<String, Bincode<User>>(&topic("users"));
+    let items = builder.table::<String, Bincode<Item>>(&topic("items"));
 
     let by_item = builder
         .stream_with::<String, Bincode<Order>, _, _, _>(
-            "orders",
+            &*topic("orders"),
             Consumed::new().timestamp_extractor(OrderTimestampExtractor),
         )
         .join(&users, |order, user| Bincode(OrderUser { order: order.0, user: user.0.clone() }))
@@ -87,7 +88,7 @@ fn topology(rekey: Rekey) -> Result<Topology> {
         Rekey::Repartition => {
             by_item.repartition_with(Repartitioned::named("orderuser-by-item").partitions(6))
         }
-        Rekey::Through => by_item.through("orderuser-repartition-by-item"),
+        Rekey::Through => by_item.through(&topic("orderuser-repartition-by-item")),
     };
     by_item
         .join(&items, |ordered, item| {
@@ -100,7 +101,7 @@ fn topology(rekey: Rekey) -> Result<Topology> {
         .count_with(Materialized::named("purchases"))
         .to_stream()
         .map(|who, count| (format!("{} from {}", who.key, hour(who.start())), count))
-        .to("purchases-per-hour");
+        .to(&topic("purchases-per-hour"));
     Ok(builder.build()?)
 }
 
@@ -149,11 +150,13 @@ fn order(user: &str, item: &str, minute: i64) -> Order {
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let rekey = match std::env::args().nth(1).as_deref() {
-        None | Some("repartition") => Rekey::Repartition,
+    let arguments = Arguments::with_word("repartition|through")?;
+    let rekey = match arguments.word.as_deref() {
         Some("through") => Rekey::Through,
-        Some(other) => return Err(format!("{other}: say `repartition` or `through`").into()),
+        _ => Rekey::Repartition,
     };
+    let place = Place::once("orders", &arguments)?;
+    let topology = topology(rekey, &place.prefix)?;
     let topics = [
         ("orders", 3),
         ("users", 3),
@@ -161,7 +164,7 @@ async fn main() -> Result<()> {
         ("orderuser-repartition-by-item", 6),
         ("purchases-per-hour", 1),
     ];
-    let application = Application::start("orders", topology(rekey)?, &topics).await?;
+    let application = place.start(topology, &topics).await?;
     for (name, user) in users() {
         application.produce("users", name.to_owned(), Bincode(user), 0)?;
     }
@@ -179,7 +182,8 @@ async fn main() -> Result<()> {
     {
         println!("{who}: {count}");
     }
-    application.close().await
+    application.close().await?;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -194,7 +198,7 @@ mod tests {
             .partitions("users", 3)
             .partitions("items", 6)
             .partitions("orderuser-repartition-by-item", 6);
-        let driver = TopologyTestDriver::with(&topology(rekey).unwrap(), &options).unwrap();
+        let driver = TopologyTestDriver::with(&topology(rekey, "").unwrap(), &options).unwrap();
         for (name, user) in users() {
             driver.input::<String, Bincode<User>>("users").pipe(name, Bincode(user), 0).unwrap();
         }
@@ -226,7 +230,7 @@ mod tests {
     #[test]
     fn the_topology_is_cut_where_records_are_keyed_anew() {
         for rekey in [Rekey::Repartition, Rekey::Through] {
-            assert_eq!(topology(rekey).unwrap().subtopology_count(), 3);
+            assert_eq!(topology(rekey, "").unwrap().subtopology_count(), 3);
         }
     }
 }

@@ -6,35 +6,40 @@
 //! ```
 
 use streams_dsl::prelude::*;
-use streams_examples::{Application, Result, last_values};
+use streams_examples::{Arguments, Place, Result, last_values};
 
 const PURCHASES: [(&str, i64); 5] =
     [("Jack", 1), ("Lily", 2), ("Mike", 4), ("Jack", 3), ("Lily", 5)];
 
 /// What each person spent in all: every record counts.
-fn stream_topology() -> Result<Topology> {
+fn stream_topology(prefix: &str) -> Result<Topology> {
     let builder = StreamsBuilder::new();
     builder
-        .stream::<String, i64>("purchases")
+        .stream::<String, i64>(&*format!("{prefix}purchases"))
         .group_by_key()
         .reduce(|sum, amount| sum + amount)
         .to_stream()
-        .to("sums");
+        .to(&format!("{prefix}sums"));
     Ok(builder.build()?)
 }
 
 /// What each person spent last: a record replaces the one before.
-fn table_topology() -> Result<Topology> {
+fn table_topology(prefix: &str) -> Result<Topology> {
     let builder = StreamsBuilder::new();
-    builder.table::<String, i64>("purchases").to_stream().to("latest");
+    builder
+        .table::<String, i64>(&format!("{prefix}purchases"))
+        .to_stream()
+        .to(&format!("{prefix}latest"));
     Ok(builder.build()?)
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    let place = Place::once("purchases-stream", &Arguments::read()?)?;
+    let (stream, table) = (stream_topology(&place.prefix)?, table_topology(&place.prefix)?);
     let topics = [("purchases", 1), ("sums", 1), ("latest", 1)];
-    let stream = Application::start("purchases-stream", stream_topology()?, &topics).await?;
-    let table = stream.beside("purchases-table", table_topology()?).await?;
+    let stream = place.start(stream, &topics).await?;
+    let table = stream.beside("purchases-table", table).await?;
     for (time, (name, amount)) in PURCHASES.into_iter().enumerate() {
         stream.produce("purchases", name.to_owned(), amount, time as i64)?;
     }
@@ -48,7 +53,8 @@ async fn main() -> Result<()> {
         println!("  {name} {amount}");
     }
     table.close().await?;
-    stream.close().await
+    stream.close().await?;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -73,14 +79,14 @@ mod tests {
 
     #[test]
     fn a_stream_sums_all_records_of_a_key() {
-        let mut sums = run(&stream_topology().unwrap(), "sums");
+        let mut sums = run(&stream_topology("").unwrap(), "sums");
         sums.sort();
         assert_eq!(sums, of([("Jack", 4), ("Lily", 7), ("Mike", 4)]));
     }
 
     #[test]
     fn a_table_holds_the_last_value_of_a_key() {
-        let latest = run(&table_topology().unwrap(), "latest");
+        let latest = run(&table_topology("").unwrap(), "latest");
         assert_eq!(latest, of([("Mike", 4), ("Jack", 3), ("Lily", 5)]));
     }
 }

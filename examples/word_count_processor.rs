@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use streams_dsl::{KeyValueStore, prelude::*};
-use streams_examples::{Application, Result, last_values};
+use streams_examples::{Arguments, Place, Result, last_values};
 
 type Counts = KeyValueStore<String, i64>;
 
@@ -46,21 +46,22 @@ impl Processor<Ignored, String, String, i64> for WordCount {
     }
 }
 
-fn topology() -> Result<Topology> {
+fn topology(prefix: &str) -> Result<Topology> {
     let mut topology = TopologyBuilder::new();
     let counts = topology.add_state_store(Stores::key_value::<String, i64>("counts"));
     topology
-        .add_source::<Ignored, String>("lines", &["lines"])
+        .add_source::<Ignored, String>("lines", &[&format!("{prefix}lines")])
         .add_processor("count", move || WordCount { counts }, &["lines"])
-        .add_sink::<String, i64>("totals", "word-counts", &["count"])
+        .add_sink::<String, i64>("totals", &format!("{prefix}word-counts"), &["count"])
         .connect("count", counts);
     Ok(topology.build()?)
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let topics = [("lines", 1), ("word-counts", 1)];
-    let application = Application::start("word-count-processor", topology()?, &topics).await?;
+    let place = Place::once("word-count-processor", &Arguments::read()?)?;
+    let topology = topology(&place.prefix)?;
+    let application = place.start(topology, &[("lines", 1), ("word-counts", 1)]).await?;
     let lines = ["All streams lead to Kafka", "Hello Kafka Streams"];
     for (time, line) in lines.into_iter().enumerate() {
         application.produce("lines", Ignored, line.to_owned(), time as i64)?;
@@ -73,12 +74,13 @@ async fn main() -> Result<()> {
     for (word, count) in last_values(counts) {
         println!("{word}\t{count}");
     }
-    application.close().await
+    application.close().await?;
+    Ok(())
 }
 
 #[test]
 fn the_counts_are_forwarded_each_second_in_the_order_of_the_words() {
-    let driver = streams_test::TopologyTestDriver::new(&topology().unwrap()).unwrap();
+    let driver = streams_test::TopologyTestDriver::new(&topology("").unwrap()).unwrap();
     let lines = driver.input::<Ignored, String>("lines");
     let counts = driver.output::<String, i64>("word-counts");
     lines.pipe(Ignored, "b a B", 0).unwrap();

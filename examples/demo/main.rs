@@ -8,15 +8,12 @@
 //! counts their words in a store on disk. What was read, processed and counted is all in the log,
 //! so that a run goes on where the one before stopped, cleanly or not:
 //!
-//! * how far each text was read stands with its lines, in the log ([`positions`]),
+//! * how far each text was read stands with its lines, in the log ([`Feed`]),
 //! * how far the lines were processed are the application's committed offsets,
 //! * the counts are in its store, or are restored from the store's changelog topic.
 
 mod arguments;
 mod texts;
-mod pieces;
-mod positions;
-mod feed;
 mod report;
 
 use std::{fs::File, io::IsTerminal, path::Path, process::ExitCode, time::Duration};
@@ -26,11 +23,12 @@ use streams_dsl::{
     core::{Clock, SystemClock, broker::Acks},
     prelude::*,
 };
-use streams_examples::{Lag, Result};
-use tokio::{signal::unix, time::MissedTickBehavior};
+use streams_examples::{
+    Feed, FeedOptions, Lag, Result, Stop, at, with_causes, words_of, write_tsv,
+};
+use tokio::time::MissedTickBehavior;
 
 use arguments::Arguments;
-use feed::Feed;
 use report::{Done, Processed, Progress};
 
 const APPLICATION: &str = "demo";
@@ -48,12 +46,6 @@ fn topology() -> Result<Topology> {
     Ok(builder.build()?)
 }
 
-/// A word is a maximal run of alphanumeric characters, in lower case.
-fn words_of(line: &str) -> impl Iterator<Item = String> {
-    let words = line.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    words.map(|word| if word.is_ascii() { word.to_ascii_lowercase() } else { word.to_lowercase() })
-}
-
 #[tokio::main]
 async fn main() -> ExitCode {
     tracing_subscriber::fmt()
@@ -67,7 +59,7 @@ async fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("demo: {}", report::with_causes(&*error));
+            eprintln!("demo: {}", with_causes(&*error));
             ExitCode::FAILURE
         }
     }
@@ -78,13 +70,13 @@ async fn run(arguments: &Arguments) -> Result<()> {
     let folder = arguments.folder.join(&texts.name);
     let _lock = lock(&folder)?;
     if arguments.fresh && folder.exists() {
-        std::fs::remove_dir_all(&folder).map_err(|error| report::at(&folder, &error))?;
+        std::fs::remove_dir_all(&folder).map_err(|error| at(&folder, &error))?;
     }
     let mut stop = Stop::listen()?;
 
     // All threads are there when tasks are first given out: none has to move at once.
     let options = EmbeddedOptions::default().initial_rebalance_delay(Duration::from_millis(20));
-    let broker = EmbeddedBroker::open(folder.join("log"), options)?;
+    let broker: Arc<dyn Broker> = Arc::new(EmbeddedBroker::open(folder.join("log"), options)?);
     if broker.admin().describe_topics(&[LINES])?[0].is_none() {
         broker.admin().create_topics(&[NewTopic::new(LINES, 2)])?;
     }
@@ -106,9 +98,15 @@ async fn run(arguments: &Arguments) -> Result<()> {
         .memory_bytes(96 << 20)
         .repartition_purge_interval(Duration::from_secs(5))
         .acks(Acks::Leader);
-    let streams = KafkaStreams::new(topology, config, broker.clone())?;
+    let streams = KafkaStreams::new(topology, config, Arc::clone(&broker))?;
     streams.start().await?;
-    let mut feed = Feed::start(&broker, texts.files)?;
+    let options = FeedOptions {
+        topic: LINES.to_owned(),
+        acks: Acks::Leader,
+        lock: None,
+        anew: "--fresh counts anew",
+    };
+    let mut feed = Feed::start(broker, texts.files, options)?;
 
     let finished = watch(&streams, lag.clone(), before, &feed, &mut stop).await;
     let notes = feed.stop().await;
@@ -137,7 +135,8 @@ async fn run(arguments: &Arguments) -> Result<()> {
     streams.close().await?;
     words.sort_unstable();
     if let Some(output) = &arguments.output {
-        report::write_tsv(output, &words).map_err(|error| report::at(output, &error))?;
+        write_tsv(output, words.iter().map(|(word, count)| (word, *count)))
+            .map_err(|error| at(output, &error))?;
     }
     report::finished(&done, &words, &folder, arguments.output.as_deref());
     Ok(())
@@ -200,48 +199,18 @@ fn offsets(lag: &Lag) -> Result<[Processed; 2]> {
 fn lock(folder: &Path) -> Result<File> {
     let path = folder.with_extension("lock");
     if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent).map_err(|error| report::at(parent, &error))?;
+        std::fs::create_dir_all(parent).map_err(|error| at(parent, &error))?;
     }
-    let file = File::create(&path).map_err(|error| report::at(&path, &error))?;
+    let file = File::create(&path).map_err(|error| at(&path, &error))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(_) => Err(format!("another demo works in {}", folder.display()).into()),
     }
 }
 
-/// Ctrl-C and SIGTERM.
-struct Stop {
-    interrupt: unix::Signal,
-    terminate: unix::Signal,
-}
-
-impl Stop {
-    fn listen() -> Result<Self> {
-        let interrupt = unix::signal(unix::SignalKind::interrupt())?;
-        let terminate = unix::signal(unix::SignalKind::terminate())?;
-        Ok(Self { interrupt, terminate })
-    }
-
-    async fn wanted(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_word_is_a_maximal_run_of_letters_and_digits_in_lower_case() {
-        let words: Vec<String> =
-            words_of("Don't count--twice: X86_64, \u{c4}PFEL\u{2014}\u{3a3}A\u{3a3}!").collect();
-        let expected = ["don", "t", "count", "twice", "x86", "64", "\u{e4}pfel", "\u{3c3}a\u{3c2}"];
-        assert_eq!(words, expected);
-        assert_eq!(words_of(" \t--- ").count(), 0);
-    }
 
     #[test]
     fn each_word_of_a_line_is_counted() {

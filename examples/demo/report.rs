@@ -1,32 +1,11 @@
 //! What the user sees.
 
-use std::{
-    error::Error,
-    fs::File,
-    io::{self, BufWriter, Write},
-    path::Path,
-};
+use std::path::Path;
 
-use crate::feed::Fed;
+use streams_examples::Fed;
 
 /// How many words the table shows.
 const SHOWN: usize = 20;
-
-/// An I/O error with the path it is about.
-pub(crate) fn at(path: &Path, error: &io::Error) -> String {
-    format!("{}: {error}", path.display())
-}
-
-/// An error with all its causes, on one line.
-pub(crate) fn with_causes(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text += &format!(": {error}");
-        cause = error.source();
-    }
-    text
-}
 
 /// Records that the application processed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -147,15 +126,6 @@ fn table(words: &[(String, i64)]) -> String {
         text += &format!("\n{word:<width$}  {count:>9}");
     }
     text + &format!("\n{} of {} words", most.len(), words.len())
-}
-
-/// All counts, `word<TAB>count`, in the order of `words`.
-pub(crate) fn write_tsv(path: &Path, words: &[(String, i64)]) -> io::Result<()> {
-    let mut out = BufWriter::new(File::create(path)?);
-    for (word, count) in words {
-        writeln!(out, "{word}\t{count}")?;
-    }
-    out.flush()
 }
 
 #[cfg(test)]

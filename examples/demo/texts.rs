@@ -7,9 +7,7 @@ use std::{
     process::Command,
 };
 
-use streams_examples::Result;
-
-use crate::report;
+use streams_examples::{Result, at};
 
 /// Texts that are counted together, apart from all others.
 pub(crate) struct Texts {
@@ -27,7 +25,7 @@ pub(crate) fn find(inputs: &[PathBuf]) -> Result<Texts> {
     }
     let mut files = BTreeSet::new();
     for input in inputs {
-        let path = fs::canonicalize(input).map_err(|error| report::at(input, &error))?;
+        let path = fs::canonicalize(input).map_err(|error| at(input, &error))?;
         if !path.is_file() {
             return Err(format!("{}: not a file", input.display()).into());
         }
@@ -63,7 +61,7 @@ fn markdown(repository: &Path) -> Result<Vec<PathBuf>> {
 
 fn walk(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder).map_err(|error| report::at(folder, &error))? {
+    for entry in fs::read_dir(folder).map_err(|error| at(folder, &error))? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if path.is_dir() && !name.starts_with('.') && name != "target" {
