@@ -3,6 +3,7 @@
 mod support;
 
 mod names;
+mod heartbeat;
 
 mod filter;
 mod map;

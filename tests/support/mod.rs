@@ -1,5 +1,7 @@
 //! What the tests and the conformance runner share.
 
+pub mod topologies;
+
 use std::{
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
