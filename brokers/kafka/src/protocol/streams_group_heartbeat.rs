@@ -157,7 +157,7 @@ impl Topology {
         topics.into_iter().collect()
     }
 
-    fn write(&self, to: &mut BytesMut) {
+    pub(crate) fn write(&self, to: &mut BytesMut) {
         to.put_i32(self.epoch);
         to.array(self.subtopologies.iter(), |to, subtopology| subtopology.write(to));
         to.no_tagged_fields();
