@@ -16,7 +16,6 @@ use crate::{
 pub(crate) struct Application {
     broker: Arc<dyn Broker>,
     id: String,
-    is_temporary: bool,
     lag: Lag,
     streams: KafkaStreams,
 }
@@ -39,8 +38,7 @@ impl Application {
         let config = StreamsConfig::from_properties(properties)?;
         let lag = Lag::new(broker, &id, &topology);
         let streams = KafkaStreams::new(topology, config, Arc::clone(broker))?;
-        let is_temporary = options.is_temporary();
-        Ok(Self { broker: Arc::clone(broker), id, is_temporary, lag, streams })
+        Ok(Self { broker: Arc::clone(broker), id, lag, streams })
     }
 
     /// Its id.
@@ -91,11 +89,25 @@ impl Application {
 
     /// After the close: takes group, internal topics and state away, where nobody will ask for
     /// them again.
-    pub(crate) async fn forget(self) -> Result<()> {
-        if !self.is_temporary {
-            return Ok(());
+    pub(crate) async fn forget(self, options: &Options) -> Result<()> {
+        match options.is_temporary() {
+            true => forget(&*self.broker, options).await,
+            false => Ok(()),
         }
-        self.streams.clean_up()?;
-        topics::forget(&*self.broker, &self.id).await
+    }
+}
+
+/// Takes group, internal topics and state of a closed application away.
+pub(crate) async fn forget(broker: &dyn Broker, options: &Options) -> Result<()> {
+    remove_state(options)?;
+    topics::forget(broker, &options.application_id()).await
+}
+
+/// Deletes the local state of a closed application.
+pub(crate) fn remove_state(options: &Options) -> Result<()> {
+    let folder = options.state_dir.join(options.application_id());
+    match folder.exists() {
+        true => Ok(std::fs::remove_dir_all(&folder)?),
+        false => Ok(()),
     }
 }

@@ -54,8 +54,15 @@ use options::Options;
 /// Any error ends the program with its text.
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-const USAGE: &str = "usage: streams-bench run|restore|app|load|prepare|verify --workload W \
-                     --bootstrap HOST:PORT [OPTION..]\n       streams-bench micro [NAME..]";
+const COMMANDS: [&str; 6] = ["run", "restore", "app", "load", "prepare", "verify"];
+
+fn usage() -> String {
+    let (commands, parts) = (COMMANDS.join("|"), micro::names().join("|"));
+    format!(
+        "usage: streams-bench {commands} --workload W --bootstrap HOST:PORT [OPTION..]\n       \
+         streams-bench micro [{parts}]"
+    )
+}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -76,13 +83,13 @@ async fn main() -> ExitCode {
 
 /// Runs a command; false if what it looked at is not as it has to be.
 async fn dispatch(arguments: &[String]) -> Result<bool> {
-    let Some((command, rest)) = arguments.split_first() else { return Err(USAGE.into()) };
+    let Some((command, rest)) = arguments.split_first() else { return Err(usage().into()) };
     if command == "micro" {
         micro::run(rest);
         return Ok(true);
     }
-    if !["run", "restore", "app", "load", "prepare", "verify"].contains(&command.as_str()) {
-        return Err(format!("there is no command {command}\n{USAGE}").into());
+    if !COMMANDS.contains(&command.as_str()) {
+        return Err(format!("there is no command {command}\n{}", usage()).into());
     }
     let options = Options::parse(rest.iter().cloned())?;
     let broker = connect::connect(&options.bootstrap)?;

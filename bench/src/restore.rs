@@ -6,7 +6,11 @@ use serde_json::Value;
 use streams_dsl::Broker;
 
 use crate::{
-    Result, application::Application, harness::now, measure::Meter, options::Options, topics,
+    Result,
+    application::{self, Application, remove_state},
+    harness::now,
+    measure::Meter,
+    options::Options,
 };
 
 /// How often progress is looked at.
@@ -27,11 +31,10 @@ pub(crate) async fn restore(
         return Err(format!("the run that fills the stores failed: {filled}").into());
     }
     let mut named = options.clone();
-    named.application_id = Some(id.clone());
+    named.application_id = Some(id);
     let line = restore_anew(broker, &named).await?;
     if options.is_temporary() {
-        topics::forget(&**broker, &id).await?;
-        remove_state(&named)?;
+        application::forget(&**broker, &named).await?;
     }
     Ok(line)
 }
@@ -57,12 +60,4 @@ pub(crate) async fn restore_anew(broker: &Arc<dyn Broker>, options: &Options) ->
     meter.drained();
     application.close().await?;
     Ok(meter.restored(options, restored))
-}
-
-fn remove_state(options: &Options) -> Result<()> {
-    let folder = options.state_dir.join(options.application_id());
-    match folder.exists() {
-        true => Ok(std::fs::remove_dir_all(&folder)?),
-        false => Ok(()),
-    }
 }

@@ -57,7 +57,7 @@ async fn run_topology(broker: &Arc<dyn Broker>, options: &Options, input: u64) -
     let line = meter.closed(options, input);
 
     let left = lag::left(&application.lag()?);
-    application.forget().await?;
+    application.forget(options).await?;
     match left.is_empty() {
         true => Ok(line),
         false => Err(format!(

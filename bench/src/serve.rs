@@ -38,5 +38,5 @@ pub(crate) async fn serve(broker: &Arc<dyn Broker>, options: &Options) -> Result
     };
     let closed = application.close().await;
     outcome.and(closed)?;
-    application.forget().await
+    application.forget(options).await
 }

@@ -46,8 +46,11 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        arguments: "micro",
-        about: "measures the engine inside one process",
+        arguments: "[WORKLOAD..] [--peer java [--peer-dir DIR]] [--latency|--latency-only] \
+                    [--records N] [--pairs N] [--codecs none,lz4] [--seconds S] \
+                    [--bootstrap HOST:PORT|--port P]\n  cargo xtask bench micro [NAME..]",
+        about: "what a record costs on a real Kafka, beside Kafka Streams for Java; or inside one \
+                process",
         run: bench::run,
     },
     Command {
