@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn this_process_has_a_memory_and_an_age() {
         assert!(memory_mb("VmRSS").unwrap() > 0.5);
-        assert!(memory_mb("VmHWM") >= memory_mb("VmRSS").map(|now| now / 2.0));
+        assert!(memory_mb("VmHWM").unwrap() > 0.5);
         assert!((0..3_600_000).contains(&age_ms().unwrap()));
         assert_eq!(memory_mb("VmNone"), None);
     }

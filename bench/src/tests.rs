@@ -62,9 +62,10 @@ async fn a_named_application_goes_on_where_it_stopped() {
         let record = streams_dsl::client::ProducerRecord::new(&topic)
             .partition(input.partition.unwrap_or_default())
             .value(input.value);
-        Ok(if made > 200 {
-            producer.send(record)?
-        })
+        if made > 200 {
+            producer.send(record)?;
+        }
+        Ok(())
     })
     .unwrap();
     producer.flush().await.unwrap();
