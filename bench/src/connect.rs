@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use streams_dsl::Broker;
+use streams_dsl::{Broker, KafkaBroker, KafkaConfig};
 
 use crate::Result;
 
-/// Connects to Apache Kafka.
+/// Connects to Apache Kafka at `bootstrap`, `host:port`.
 pub(crate) fn connect(bootstrap: &str) -> Result<Arc<dyn Broker>> {
-    Err(format!("{bootstrap} cannot be reached: there is no connection to Apache Kafka yet").into())
+    Ok(Arc::new(KafkaBroker::new(KafkaConfig::new(bootstrap)?)?))
 }
