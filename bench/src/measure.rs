@@ -152,12 +152,15 @@ impl Meter {
             }),
         );
         extend(&mut line, self.machine(options, closed));
+        // The process is older than the restore: it had the stores filled before.
+        line["startup_ms"] = Value::Null;
         line
     }
 
     /// What lines of all kinds end with.
     fn machine(self, options: &Options, closed: Reading) -> Value {
         let broker_cpu = process::cpu_seconds_of_all(&options.broker_pids) - self.broker_cpu;
+        let is_known = !options.broker_pids.is_empty();
         let running = self.running.as_ref();
         let to_running = running.map(|running| running.at.seconds_since(self.began) * 1000.0);
         let drained = self.drained.as_ref();
@@ -174,7 +177,7 @@ impl Meter {
             "rss_running_mb": running.and_then(|running| running.rss_mb).map(|mb| rounded(mb, 1)),
             "rss_end_mb": drained.and_then(|drained| drained.rss_mb).map(|mb| rounded(mb, 1)),
             "rss_max_mb": process::memory_mb("VmHWM").map(|mb| rounded(mb, 1)),
-            "broker_cpu_s": rounded(broker_cpu, 2),
+            "broker_cpu_s": is_known.then(|| rounded(broker_cpu, 2)),
             "cpu_by_thread": threads.collect::<BTreeMap<_, _>>(),
         })
     }

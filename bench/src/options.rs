@@ -84,7 +84,9 @@ impl Options {
                 "--label" => options.label = value()?,
                 "--timeout" => options.timeout = Duration::from_secs(number(&name, &value()?)?),
                 "--broker-pids" => {
-                    options.broker_pids = value()?.split(',').map(str::to_owned).collect();
+                    let pids = value()?;
+                    let pids = pids.split(',').filter(|pid| !pid.is_empty());
+                    options.broker_pids = pids.map(str::to_owned).collect();
                 }
                 "--set" => {
                     let pair = value()?;
