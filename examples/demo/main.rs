@@ -16,7 +16,7 @@ mod arguments;
 mod texts;
 mod report;
 
-use std::{fs::File, io::IsTerminal, path::Path, process::ExitCode, time::Duration};
+use std::{fs::File, io::IsTerminal, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use streams_dsl::{
     Broker, NewTopic, State, TimestampedKeyValueStore,

@@ -1,10 +1,6 @@
 //! Topics and offsets.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use krafka::{
     admin::{
@@ -37,9 +33,6 @@ pub(crate) struct KafkaAdmin {
     transport: KrafkaTransport,
     offsets: OffsetFinder,
 }
-
-/// What krafka answers: a result for each thing that was asked for.
-type Results<K, T> = HashMap<K, Result<T, KrafkaError>>;
 
 impl KafkaAdmin {
     pub(crate) fn new(client: Client, transport: KrafkaTransport) -> Self {
@@ -247,7 +240,7 @@ async fn configs_of(
 /// name.
 pub(crate) fn first_error<K, T>(
     what: &str,
-    results: Result<Results<K, T>, KrafkaError>,
+    results: Result<impl IntoIterator<Item = (K, Result<T, KrafkaError>)>, KrafkaError>,
     name: impl Fn(&K) -> String,
 ) -> Result<(), BrokerError> {
     let results = results.map_err(|error| admin_error(what, error))?;

@@ -117,7 +117,7 @@ impl Driver {
             }
             Event::RangeFound { lookup, result } => {
                 let RangeLookup { name, generation, leader } = lookup;
-                state.range_found(now, &name, generation, leader.node, result);
+                state.range_found(now, &name, generation, leader.node, &result);
             }
             Event::Refreshed { topics, result } => {
                 state.refreshed(now, &topics, result, &self.transport);

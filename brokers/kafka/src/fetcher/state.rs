@@ -286,7 +286,7 @@ impl State {
             BrokerErrorKind::OffsetOutOfRange => partition.phase = Phase::OutOfRange,
             BrokerErrorKind::Unauthorized => partition.fail(unauthorized(&name.topic, error)),
             _ => {
-                partition.fail(error.error(&format!("{name} cannot be read at offset {position}")))
+                partition.fail(error.error(&format!("{name} cannot be read at offset {position}")));
             }
         }
         self.has_news |= partition.is_ready();
@@ -299,9 +299,9 @@ impl State {
         name: &TopicPartition,
         generation: u64,
         node: i32,
-        result: Result<Result<(i64, i64), ErrorCode>, TransportError>,
+        result: &Result<Result<(i64, i64), ErrorCode>, TransportError>,
     ) {
-        if let Err(error) = &result {
+        if let Err(error) = result {
             self.node_failed(now, node, error);
         }
         let Some(partition) = self.partitions.get_mut(name) else { return };
@@ -310,17 +310,17 @@ impl State {
         }
         partition.in_flight = false;
         match result {
-            Ok(Ok((start, end))) if (start..=end).contains(&partition.position) => {
+            Ok(Ok((start, end))) if (start..=end).contains(&&partition.position) => {
                 // The broker was behind, or the log moved meanwhile.
                 partition.phase = Phase::Reading;
                 partition.step_back(now, None);
             }
             Ok(Ok((start, end))) => {
                 let position = partition.position;
-                partition.fail(BrokerError::offset_out_of_range(name, position, start, end));
+                partition.fail(BrokerError::offset_out_of_range(name, position, *start, *end));
                 self.has_news |= partition.is_ready();
             }
-            Ok(Err(error)) => self.refused(now, name, error, None),
+            Ok(Err(error)) => self.refused(now, name, *error, None),
             Err(_) => {}
         }
     }

@@ -30,10 +30,6 @@ impl Schedule {
         }
     }
 
-    pub(super) fn interval(&self) -> Duration {
-        self.interval
-    }
-
     /// How long until the next request may be sent; `None` if it may be now.
     pub(super) fn pause(&self, now: Timestamp) -> Option<Duration> {
         until(self.not_before, now)
@@ -131,7 +127,7 @@ mod tests {
         schedule.sent(at(1510));
         assert_eq!(ms(schedule.wait(at(1510))), Some(500));
         schedule.succeeded(0, at(1510));
-        assert_eq!(schedule.interval(), Duration::from_millis(500), "0 is no interval");
+        assert_eq!(schedule.interval, Duration::from_millis(500), "0 is no interval");
     }
 
     #[test]

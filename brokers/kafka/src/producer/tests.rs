@@ -6,7 +6,7 @@ mod errors;
 mod sequences;
 mod simulation;
 mod driver;
-mod kafka;
+mod real_broker;
 
 use std::{sync::Arc, time::Duration};
 

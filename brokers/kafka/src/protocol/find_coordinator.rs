@@ -19,7 +19,7 @@ pub(crate) fn request(group_id: &str) -> Request {
 
 fn write(to: &mut BytesMut, group_id: &str) {
     to.put_i8(KEY_TYPE_GROUP);
-    to.array(std::iter::once(group_id), |to, key| to.string(key));
+    to.array(std::iter::once(group_id), BytesMut::string);
     to.no_tagged_fields();
 }
 

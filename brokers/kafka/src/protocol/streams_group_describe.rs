@@ -20,7 +20,7 @@ pub(crate) fn request(group_id: &str) -> Request {
 }
 
 fn write(to: &mut BytesMut, group_id: &str) {
-    to.array(std::iter::once(group_id), |to, id| to.string(id));
+    to.array(std::iter::once(group_id), BytesMut::string);
     // Nor which operations are allowed.
     to.put_u8(0);
     to.no_tagged_fields();

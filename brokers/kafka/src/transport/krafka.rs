@@ -16,7 +16,7 @@ use bytes::{Bytes, BytesMut};
 use futures::{FutureExt, future::BoxFuture};
 use krafka::{
     __private::{
-        metadata::ClusterMetadata,
+        metadata::{BrokerInfo, ClusterMetadata},
         network::{BrokerConnection, ConnectionConfig, ConnectionPool},
         protocol::ApiKey,
     },
@@ -262,7 +262,7 @@ impl KrafkaLane {
         if metadata.brokers().is_empty() {
             self.shared.refresh(&[]).await?;
         }
-        let mut nodes: Vec<i32> = metadata.brokers().iter().map(|broker| broker.id()).collect();
+        let mut nodes: Vec<i32> = metadata.brokers().iter().map(BrokerInfo::id).collect();
         nodes.sort_unstable();
         let mut failed = TransportError::new(
             TransportErrorKind::Network,

@@ -142,7 +142,7 @@ fn an_offset_out_of_range_is_reported_with_the_range_and_let_go() {
     bench.answer(&fetch, &[refusal(&partition(0), ErrorCode::OFFSET_OUT_OF_RANGE)]);
     assert!(bench.poll().is_empty(), "the range is not known yet");
     let (generation, leader) = look_up(&mut bench);
-    bench.state.range_found(bench.now, &partition(0), generation, leader.node, Ok(Ok((5, 20))));
+    bench.state.range_found(bench.now, &partition(0), generation, leader.node, &Ok(Ok((5, 20))));
     let error = bench.error();
     assert_eq!(error.kind(), BrokerErrorKind::OffsetOutOfRange);
     let told = error.to_string();
@@ -157,7 +157,7 @@ fn a_negative_offset_is_out_of_range_without_a_fetch() {
     let mut bench = Bench::new(Known::new(1));
     bench.state.assign(&partition(0), -1);
     let (generation, leader) = look_up(&mut bench);
-    bench.state.range_found(bench.now, &partition(0), generation, leader.node, Ok(Ok((0, 0))));
+    bench.state.range_found(bench.now, &partition(0), generation, leader.node, &Ok(Ok((0, 0))));
     assert_eq!(bench.error().kind(), BrokerErrorKind::OffsetOutOfRange);
 }
 
@@ -168,7 +168,7 @@ fn an_offset_that_the_range_holds_after_all_is_fetched_again() {
     let fetch = bench.fetch();
     bench.answer(&fetch, &[refusal(&partition(0), ErrorCode::OFFSET_OUT_OF_RANGE)]);
     let (generation, leader) = look_up(&mut bench);
-    bench.state.range_found(bench.now, &partition(0), generation, leader.node, Ok(Ok((5, 30))));
+    bench.state.range_found(bench.now, &partition(0), generation, leader.node, &Ok(Ok((5, 30))));
     assert!(bench.poll().is_empty());
     let plan = bench.plan();
     bench.refreshed(&plan);
@@ -181,18 +181,18 @@ fn a_look_up_that_fails_is_repeated() {
     bench.state.assign(&partition(0), -1);
     let (generation, leader) = look_up(&mut bench);
     let gone = TransportError::new(TransportErrorKind::Network, "gone");
-    bench.state.range_found(bench.now, &partition(0), generation, leader.node, Err(gone));
+    bench.state.range_found(bench.now, &partition(0), generation, leader.node, &Err(gone));
     let plan = bench.plan();
     assert!(plan.range_lookups.is_empty(), "a pause first");
     bench.refreshed(&plan);
     bench.pass(50);
     let (generation, leader) = look_up(&mut bench);
     let moved = Ok(Err(ErrorCode::NOT_LEADER_OR_FOLLOWER));
-    bench.state.range_found(bench.now, &partition(0), generation, leader.node, moved);
+    bench.state.range_found(bench.now, &partition(0), generation, leader.node, &moved);
     let plan = bench.plan();
     bench.refreshed(&plan);
     let (generation, leader) = look_up(&mut bench);
-    bench.state.range_found(bench.now, &partition(0), generation, leader.node, Ok(Ok((0, 4))));
+    bench.state.range_found(bench.now, &partition(0), generation, leader.node, &Ok(Ok((0, 4))));
     assert_eq!(bench.error().kind(), BrokerErrorKind::OffsetOutOfRange);
 }
 
@@ -202,7 +202,7 @@ fn a_look_up_of_an_earlier_assignment_is_ignored() {
     bench.state.assign(&partition(0), -1);
     let (generation, leader) = look_up(&mut bench);
     bench.state.assign(&partition(0), 0);
-    bench.state.range_found(bench.now, &partition(0), generation, leader.node, Ok(Ok((0, 4))));
+    bench.state.range_found(bench.now, &partition(0), generation, leader.node, &Ok(Ok((0, 4))));
     assert!(bench.poll().is_empty());
     assert_eq!(asked(&bench.fetch()), [0]);
 }

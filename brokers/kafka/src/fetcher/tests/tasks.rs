@@ -114,9 +114,13 @@ impl Scripted {
 /// The partitions that a written request names.
 fn asked_for(body: Bytes) -> Vec<i32> {
     let mut reader = Reader::new(body);
-    (0..4).for_each(|_| drop(reader.i32("head").unwrap()));
+    for _ in 0..4 {
+        reader.i32("head").unwrap();
+    }
     reader.i8("isolation").unwrap();
-    (0..2).for_each(|_| drop(reader.i32("session").unwrap()));
+    for _ in 0..2 {
+        reader.i32("session").unwrap();
+    }
     let mut numbers = Vec::new();
     let topics = reader.array("topics", |reader| {
         reader.string("topic")?;

@@ -16,7 +16,6 @@ use super::{
 use crate::{
     coordinator::{Answer, Coordinator},
     protocol::offset_commit::{self, Committer},
-    transport::Transport,
 };
 
 #[test]
