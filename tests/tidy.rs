@@ -246,12 +246,14 @@ fn the_architecture_names_every_module() {
 #[test]
 fn tests_neither_sleep_nor_fix_a_port() {
     let mut found = Vec::new();
-    for Source { path, text } in
-        sources().into_iter().filter(|source| source.path != "tests/tidy.rs")
-    {
+    // The network's own thread waits before it tries again, as any client of a network has to.
+    let waits_by_trade =
+        |source: &Source| source.is_of_a_library() && source.path.starts_with("brokers/kafka/src/");
+    for source in sources().into_iter().filter(|source| source.path != "tests/tidy.rs") {
         for word in ["thread::sleep(", "tokio::time::sleep(", "127.0.0.1:"] {
-            if text.contains(word) {
-                found.push(format!("{path}: {word}"));
+            if source.text.contains(word) && !(word.starts_with("tokio") && waits_by_trade(&source))
+            {
+                found.push(format!("{}: {word}", source.path));
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::TcpListener,
+    net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -37,7 +37,7 @@ impl OwnBroker {
     }
 
     fn bootstrap(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        format!("{}:{}", Ipv4Addr::LOCALHOST, self.port)
     }
 
     fn kill(&self) {
@@ -65,9 +65,9 @@ fn kafka(arguments: &[&str]) {
 /// The first of two neighbors.
 fn free_ports() -> u16 {
     for _ in 0..100 {
-        let first = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let first = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = first.local_addr().unwrap().port();
-        if port < 65_000 && TcpListener::bind(("127.0.0.1", port + 1)).is_ok() {
+        if port < 65_000 && TcpListener::bind((Ipv4Addr::LOCALHOST, port + 1)).is_ok() {
             return port;
         }
     }
