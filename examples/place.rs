@@ -1,12 +1,13 @@
 //! Where an example runs: on an embedded log of its own, or on a cluster.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{io::IsTerminal, path::PathBuf, sync::Arc, time::Duration};
 
 use streams_dsl::{
     Broker, EmbeddedBroker, EmbeddedOptions, KafkaBroker, KafkaConfig, NewTopic, StreamsConfig,
     Topology,
     core::{Clock, SystemClock, broker::BrokerErrorKind},
 };
+use tracing_subscriber::EnvFilter;
 
 use crate::{Application, Arguments, Result};
 
@@ -43,6 +44,7 @@ impl Place {
 
     /// For an example that goes on where it stopped, if it runs on a cluster.
     pub fn lasting(name: &str, arguments: &Arguments) -> Result<Self> {
+        log_warnings();
         let folder =
             if arguments.bootstrap.is_none() { Some(Folder::temporary(name)?) } else { None };
         let broker: Arc<dyn Broker> = match (&arguments.bootstrap, &folder) {
@@ -140,6 +142,17 @@ impl Place {
         }
         Ok(())
     }
+}
+
+/// Shows on standard error what the library warns of, such as brokers that cannot be reached;
+/// `RUST_LOG` asks for more.
+fn log_warnings() {
+    let filter = EnvFilter::try_from_default_env();
+    let filter = filter.unwrap_or_else(|_| EnvFilter::new("warn,krafka=error"));
+    let logging = tracing_subscriber::fmt().with_env_filter(filter);
+    let logging = logging.with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr);
+    // Once is enough.
+    logging.try_init().unwrap_or_default();
 }
 
 /// A folder of this process; a clean end deletes it.

@@ -31,7 +31,7 @@ fn topology(prefix: &str) -> Result<Topology> {
 }
 
 #[tokio::main]
-async fn main() -> Result<()> {
+pub(crate) async fn main() -> Result<()> {
     let arguments = Arguments::with_texts()?;
     let place = Place::lasting("word-count", &arguments)?;
     let topology = topology(&place.prefix)?;
