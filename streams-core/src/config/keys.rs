@@ -271,6 +271,7 @@ const CONSUMER: &[(&str, Meaning)] = &[
 
 /// Keys that any client has; also those that begin with `ssl.` and `sasl.`.
 const CLIENT: &[&str] = &[
+    "bootstrap.deadline.ms",
     "bootstrap.servers",
     "client.dns.lookup",
     "connections.max.idle.ms",
