@@ -148,7 +148,7 @@ impl Place {
 /// `RUST_LOG` asks for more.
 fn log_warnings() {
     let filter = EnvFilter::try_from_default_env();
-    let filter = filter.unwrap_or_else(|_| EnvFilter::new("warn,krafka=error"));
+    let filter = filter.unwrap_or_else(|_| EnvFilter::new("error,broker_kafka=warn"));
     let logging = tracing_subscriber::fmt().with_env_filter(filter);
     let logging = logging.with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr);
     // Once is enough.

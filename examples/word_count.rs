@@ -23,7 +23,10 @@ fn topology(prefix: &str) -> Result<Topology> {
         .stream::<Ignored, String>(&*format!("{prefix}lines"))
         .flat_map_values_into(|line, words| words.extend(words_of(line)))
         // Records of one word have to meet in one task, so they go through a topic keyed by word.
-        .group_by(|_, word| word.clone())
+        // Counting is most of the work: more partitions than `lines` has let instances share it.
+        .select_key(|_, word| word.clone())
+        .repartition_with(Repartitioned::named("words").partitions(6))
+        .group_by_key()
         .count_with(Materialized::named("counts"))
         .to_stream()
         .to(&format!("{prefix}word-counts"));

@@ -92,6 +92,8 @@ impl Desk {
         command.arg("--state-dir").arg(self.folder.join(instance));
         command.arg("--input").arg(self.folder.join("text.txt"));
         command.arg("--output").arg(&counts).arg("--exit-when-idle");
+        // Where instances that feed one text lock each other out.
+        command.env("TMPDIR", &self.folder);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let progress = BufReader::new(child.stderr.take().unwrap()).lines();

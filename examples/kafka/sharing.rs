@@ -5,21 +5,33 @@ use crate::desk::Desk;
 const LINES: usize = 250_000;
 
 #[test]
-fn two_instances_share_the_work_and_each_may_stop_and_come_again() {
+fn two_instances_share_the_work() {
     let desk = Desk::new("shared", LINES);
+    let (one, two) = (desk.start("one"), desk.start("two"));
+    let (one, two) = (one.end(), two.end());
+    for told in [&one, &two] {
+        assert_eq!(told.counts, Some(desk.expected()));
+    }
+    assert_eq!(one.loaded + two.loaded, LINES as u64);
+    let (one, two) = (one.processed, two.processed);
+    assert_eq!(one + two, desk.records());
+    assert!(one.min(two) * 5 > desk.records(), "one processed {one} records, the other {two}");
+}
+
+#[test]
+fn an_instance_may_stop_and_come_again_while_another_works() {
+    let desk = Desk::new("moved", LINES);
     let (mut one, two) = (desk.start("one"), desk.start("two"));
     one.until(20);
     let stopped = one.stop();
     assert!(stopped.counts.is_none(), "it was stopped in the middle");
-    let (again, two) = (desk.start("one"), two.end());
-    let again = again.end();
-    for told in [&again, &two] {
+    let again = desk.start("one");
+    let runs = [stopped, again.end(), two.end()];
+    for told in &runs[1..] {
         assert_eq!(told.counts, Some(desk.expected()));
     }
-    assert_eq!(stopped.loaded + again.loaded + two.loaded, LINES as u64);
-    let (one, two) = (stopped.processed + again.processed, two.processed);
-    assert_eq!(one + two, desk.records());
-    assert!(one.min(two) * 5 > desk.records(), "one processed {one} records, the other {two}");
+    assert_eq!(runs.iter().map(|told| told.loaded).sum::<u64>(), LINES as u64);
+    assert_eq!(runs.iter().map(|told| told.processed).sum::<u64>(), desk.records());
 }
 
 #[test]
