@@ -53,7 +53,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     println!("\n{}", table::table(&bench.results));
     keep(&folder.join("results.jsonl"), &bench.results)?;
     for failure in &bench.failures {
-        eprintln!("xtask: {failure}");
+        println!("FAILED {failure}");
     }
     Ok(if bench.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -103,7 +103,7 @@ impl Bench<'_> {
 
     fn throughput(&mut self, job: &Job<'_>) {
         if let Err(error) = self.programs.load(job) {
-            self.failures.push(error);
+            self.fail(error);
             return;
         }
         let mut sides = vec![Side::Ours];
@@ -162,15 +162,23 @@ impl Bench<'_> {
             lines.into_iter().map(|text| Sample::new(test, side, text)).collect()
         });
         match samples {
-            Ok(samples) => {
-                let samples: Vec<Sample> = samples;
-                self.results.samples.extend(samples);
-            }
-            Err(error) => {
-                eprintln!("xtask: {error}");
-                self.failures.push(error);
-            }
+            Ok(samples) => self.keep(name, samples),
+            Err(error) => self.fail(error),
         }
+    }
+
+    fn keep(&mut self, name: &str, samples: Vec<Sample>) {
+        for sample in samples {
+            if let Some(missing) = sample.unanswered() {
+                self.fail(format!("{}, {name}: {missing} records got no answer", sample.workload));
+            }
+            self.results.samples.push(sample);
+        }
+    }
+
+    fn fail(&mut self, error: String) {
+        eprintln!("xtask: {error}");
+        self.failures.push(error);
     }
 }
 

@@ -23,6 +23,11 @@ impl Sample {
         let line = Value::parse(&text).ok_or_else(|| format!("not JSON: {text}"))?;
         Ok(Self { workload, codec: codec.to_owned(), side, text, line })
     }
+
+    /// How many records of a latency had no output in time, if there are any.
+    pub(super) fn unanswered(&self) -> Option<f64> {
+        self.line.number("missing").filter(|missing| *missing > 0.0)
+    }
 }
 
 /// All result lines of a command.
@@ -89,6 +94,16 @@ mod tests {
         assert_eq!(median(&lines, |line| line.number("a")), Some(3.0));
         assert_eq!(median(&lines[2..], |line| line.number("a")), Some(5.5));
         assert_eq!(median(&lines, |line| line.number("c")), None);
+    }
+
+    #[test]
+    fn records_without_an_answer_are_noticed() {
+        let missing = |line: &str| {
+            Sample::new(("wordcount", "none"), Side::Ours, line.to_owned()).unwrap().unanswered()
+        };
+        assert_eq!(missing(r#"{"mode":"latency","missing":3}"#), Some(3.0));
+        assert_eq!(missing(r#"{"mode":"latency","missing":0}"#), None);
+        assert_eq!(missing(r#"{"mode":"run"}"#), None);
     }
 
     #[test]

@@ -123,15 +123,15 @@ impl Programs<'_> {
         let seconds = rate.seconds.to_string();
         command.args(["--seconds", &seconds, "--warmup", &seconds, "--driver-linger-ms", "1"]);
         let settings = ["--linger-ms", "0", "--cache", "0"];
+        command.args(settings).args(["--protocol", "streams"]);
         if side == Side::Java {
-            command.args(settings).args(["--protocol", "streams"]);
             command.args(["--set", &format!("producer.compression.type={}", job.codec)]);
         } else {
             let mut app = self.app(job);
             for setting in settings {
                 app += &format!(" {setting}");
             }
-            command.args(["--impl", "rust", "--protocol", "streams", "--app-cmd", &app]);
+            command.args(["--impl", "rust", "--app-cmd", &app]);
         }
         lines(&mut command)
     }
