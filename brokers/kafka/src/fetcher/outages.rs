@@ -8,6 +8,7 @@ const TOLD_EVERY: Duration = Duration::from_secs(5);
 /// What cannot be reached.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Place {
+    /// No node says who leads.
     Cluster,
     Node(i32),
     Topic(Arc<str>),
@@ -38,12 +39,15 @@ impl Outages {
 
     /// Tells that `place` is out; true if that was said now.
     pub(super) fn begin(&mut self, place: Place, now: Duration, error: &dyn fmt::Display) -> bool {
-        if self.told.get(&place).is_some_and(|told| now < *told + TOLD_EVERY) {
+        let is_told = self.told.get(&place).is_some_and(|told| now < *told + TOLD_EVERY);
+        // Where the whole cluster is away, its nodes need no lines of their own.
+        let is_implied = matches!(place, Place::Node(_)) && self.told.contains_key(&Place::Cluster);
+        if is_told || is_implied {
             return false;
         }
         tracing::warn!(
             client = %self.client_id,
-            "records of {place} cannot be fetched at the moment, trying again: {error}"
+            "{place} cannot be read from at the moment, trying again: {error}"
         );
         self.told.insert(place, now);
         true
@@ -54,7 +58,7 @@ impl Outages {
         if self.told.is_empty() || self.told.remove(place).is_none() {
             return false;
         }
-        tracing::info!(client = %self.client_id, "records of {place} are fetched again");
+        tracing::info!(client = %self.client_id, "{place} is read from again");
         true
     }
 }
@@ -80,8 +84,16 @@ mod tests {
         let mut outages = Outages::new("app-consumer");
         assert!(outages.begin(Place::Node(1), Duration::ZERO, &"away"));
         assert!(outages.begin(Place::Node(2), Duration::ZERO, &"away"));
-        assert!(outages.begin(Place::Cluster, Duration::ZERO, &"away"));
         assert!(outages.begin(Place::Topic("orders".into()), Duration::ZERO, &"no leader"));
         assert!(!outages.end(&Place::Topic("payments".into())));
+    }
+
+    #[test]
+    fn an_outage_of_the_cluster_stands_for_its_nodes() {
+        let mut outages = Outages::new("app-consumer");
+        assert!(outages.begin(Place::Cluster, Duration::ZERO, &"away"));
+        assert!(!outages.begin(Place::Node(1), Duration::ZERO, &"away"));
+        assert!(outages.end(&Place::Cluster));
+        assert!(outages.begin(Place::Node(1), Duration::ZERO, &"away"));
     }
 }

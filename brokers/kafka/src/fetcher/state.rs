@@ -20,8 +20,9 @@ use crate::{
     transport::{Leader, Transport, TransportError},
 };
 
-/// The longest pause between two tries.
-const BACKOFF_MAX: Duration = Duration::from_millis(1000);
+/// The longest pause between two tries of a partition. A broker that comes back needs a while until
+/// it leads, and records must flow within two seconds of its return.
+const BACKOFF_MAX: Duration = Duration::from_millis(500);
 
 /// The longest pause between two tries of a node that cannot be reached. Connections have back-offs
 /// of their own below: a try that comes in one fails at once and costs nothing.
@@ -38,7 +39,7 @@ const FAILURES_TOLD: u32 = 3;
 fn backoff(failures: u32, longest: Duration) -> Duration {
     match failures.checked_sub(1) {
         None => Duration::ZERO,
-        Some(doublings) => Duration::from_millis(50 << doublings.min(10)).min(longest),
+        Some(doublings) => Duration::from_millis(50 << doublings.min(8)).min(longest),
     }
 }
 

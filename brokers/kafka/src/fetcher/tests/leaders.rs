@@ -118,7 +118,7 @@ fn refusals_in_a_row_are_followed_by_growing_pauses() {
         bench.refreshed(&plan);
         fetch = bench.fetch();
     }
-    assert_eq!(pauses, [0, 50, 100, 200, 400, 800, 1000, 1000]);
+    assert_eq!(pauses, [0, 50, 100, 200, 400, 500, 500, 500]);
     bench.answer_empty(&fetch);
     fetch = bench.fetch();
     bench.answer(&fetch, &[refusal(&partition(0), ErrorCode::NOT_LEADER_OR_FOLLOWER)]);
@@ -130,11 +130,10 @@ fn a_partition_without_a_leader_is_waited_for_and_not_reported() {
     let mut bench = assigned(Known::default());
     bench.known.errors.insert("orders".into(), ErrorCode::LEADER_NOT_AVAILABLE);
     let mut plan = bench.plan();
-    for _ in 0..30 {
+    while bench.now < ms(20_000) {
         bench.refreshed(&plan);
         plan = bench.wait();
     }
-    assert!(bench.now > ms(20_000));
     assert!(bench.poll().is_empty());
     bench.known.errors.clear();
     bench.known.lead(0, 1, 0);
@@ -170,7 +169,7 @@ fn a_topic_that_stays_unknown_is_reported_by_name_and_let_go() {
             plan = bench.wait();
         }
     }
-    assert!((ms(2_500)..ms(3_600)).contains(&bench.now), "{:?}", bench.now);
+    assert!((ms(2_500)..=ms(3_000)).contains(&bench.now), "{:?}", bench.now);
     let error = bench.error();
     assert_eq!(error.kind(), BrokerErrorKind::UnknownTopic);
     assert!(error.to_string().contains("topic orders does not exist"), "{error}");
