@@ -44,7 +44,9 @@ impl Place {
 
     /// For an example that goes on where it stopped, if it runs on a cluster.
     pub fn lasting(name: &str, arguments: &Arguments) -> Result<Self> {
-        log_warnings();
+        if arguments.bootstrap.is_some() {
+            log_warnings();
+        }
         let folder =
             if arguments.bootstrap.is_none() { Some(Folder::temporary(name)?) } else { None };
         let broker: Arc<dyn Broker> = match (&arguments.bootstrap, &folder) {

@@ -8,7 +8,7 @@
 //! once: instances with one application id share the work.
 //!
 //! ```text
-//! cargo run --release -p streams-examples --example word_count -- --bootstrap localhost:9092 \
+//! cargo run --release -p streams-examples --example word_count -- --bootstrap localhost:19092 \
 //!     --input README.md --output counts.tsv --exit-when-idle
 //! ```
 
