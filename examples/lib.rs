@@ -13,18 +13,13 @@ mod feed;
 mod progress;
 mod words;
 
-use std::error::Error;
-
 pub use {
     application::{Application, last_values},
     arguments::Arguments,
-    errors::{at, with_causes},
+    errors::{Failure, Result, at, with_causes},
     feed::{Fed, Feed, FeedOptions},
     lag::Lag,
     place::Place,
     stop::Stop,
     words::{words_of, write_tsv},
 };
-
-/// What the examples return: any error ends them with its text.
-pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;

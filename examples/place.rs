@@ -68,22 +68,35 @@ impl Place {
     }
 
     /// Creates those of `topics` that are missing, with their numbers of partitions, and starts
-    /// `topology`.
+    /// `topology`. Waits for a cluster that cannot be reached.
     pub async fn start(self, topology: Topology, topics: &[(&str, i32)]) -> Result<Application> {
+        let mut tries = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            tries.tick().await;
+            match self.create(topics) {
+                Err(error) if error.is_passing() => eprintln!("{error:?}; trying again"),
+                created => break created?,
+            }
+        }
+        Application::start(self, topology).await
+    }
+
+    fn create(&self, topics: &[(&str, i32)]) -> Result<()> {
+        let admin = self.broker.admin();
         for (name, partitions) in topics {
             let name = self.topic(name);
-            if self.broker.admin().describe_topics(&[&name])?.iter().any(Option::is_some) {
+            if admin.describe_topics(&[&name])?.iter().any(Option::is_some) {
                 continue;
             }
             // Kept whatever the records' timestamps are: those of the examples are long past.
             let topic = NewTopic::new(name, *partitions).config("retention.ms", "-1");
-            match self.broker.admin().create_topics(&[topic]) {
+            match admin.create_topics(&[topic]) {
                 // Another instance was faster.
                 Err(error) if error.kind() == BrokerErrorKind::AlreadyExists => {}
                 created => created?,
             }
         }
-        Application::start(self, topology).await
+        Ok(())
     }
 
     /// The full name of a topic.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use streams_dsl::{BrokerError, KafkaStreams, State, core::broker::BrokerErrorKind};
+use streams_dsl::{KafkaStreams, State};
 use tokio::{task::spawn_blocking, time::MissedTickBehavior};
 
 use crate::{Feed, Lag, Result, Stop};
@@ -53,15 +53,10 @@ pub(crate) async fn watch(
 async fn look(mut lag: Lag) -> Result<(Lag, bool)> {
     let looking = spawn_blocking(move || match lag.is_none_left() {
         Ok(is_idle) => Ok((lag, is_idle)),
-        Err(error) if is_passing(&*error) => Ok((lag, false)),
+        Err(error) if error.is_passing() => Ok((lag, false)),
         Err(error) => Err(error),
     });
     looking.await?
-}
-
-fn is_passing(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
-    let passing = [BrokerErrorKind::Retriable, BrokerErrorKind::TimedOut];
-    error.downcast_ref::<BrokerError>().is_some_and(|error| passing.contains(&error.kind()))
 }
 
 fn line(lag: &Lag, feed: Option<&Feed>, streams: &KafkaStreams) -> String {
