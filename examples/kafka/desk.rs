@@ -1,14 +1,16 @@
 //! A text, its topics on the cluster, and the processes that count it.
 
 use std::{
-    collections::BTreeMap,
-    fs,
+    collections::{BTreeMap, BTreeSet},
+    fs::{self, File},
     io::{BufRead, BufReader, Lines, Read},
     path::{Path, PathBuf},
     process::{Child, ChildStderr, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering::Relaxed},
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
+
+use streams_dsl::{Broker, KafkaBroker, KafkaConfig, core::broker::MemberDescription};
 
 pub(crate) type Counts = BTreeMap<String, i64>;
 
@@ -79,15 +81,9 @@ impl Desk {
 
     /// Starts an instance, which keeps its state under a name of its own.
     pub(crate) fn start(&self, instance: &str) -> Run {
-        let bootstrap = std::env::var("STREAMS_KAFKA").unwrap_or_else(|_| {
-            panic!(
-                "STREAMS_KAFKA is not set: run `cargo xtask test kafka`, or give the address of a \
-                 Kafka that `cargo xtask kafka start --profile test` has started"
-            )
-        });
         let counts = self.folder.join(format!("{instance}.tsv"));
         let mut command = Command::new(env!("CARGO_BIN_EXE_word_count_on_kafka"));
-        command.arg("--bootstrap").arg(bootstrap).arg("--application-id").arg(&self.id);
+        command.arg("--bootstrap").arg(bootstrap()).arg("--application-id").arg(&self.id);
         command.arg("--topic-prefix").arg(format!("{}-", self.id));
         command.arg("--state-dir").arg(self.folder.join(instance));
         command.arg("--input").arg(self.folder.join("text.txt"));
@@ -100,10 +96,45 @@ impl Desk {
         Run { child, progress, counts, lines: self.lines() }
     }
 
+    /// As long as the file lives, no instance feeds the text.
+    pub(crate) fn hold(&self) -> File {
+        let cluster = bootstrap().replace(':', "-");
+        let lock = format!("streams-feed-{cluster}-{}-lines.lock", self.id);
+        let file = File::create(self.folder.join(lock)).unwrap();
+        file.lock().unwrap();
+        file
+    }
+
+    /// Comes back when so many instances have tasks, and none has to move.
+    pub(crate) fn until_shared_by(&self, instances: usize) {
+        let broker = KafkaBroker::new(KafkaConfig::new(&bootstrap()).unwrap()).unwrap();
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(120) {
+            let Some(group) = broker.group_admin().describe_group(&self.id).unwrap() else {
+                continue;
+            };
+            let has_tasks = |member: &&MemberDescription| !member.owned.active.is_empty();
+            let owners = group.members.iter().filter(has_tasks).map(|member| &member.process_id);
+            if group.state == "Stable" && owners.collect::<BTreeSet<_>>().len() == instances {
+                return;
+            }
+        }
+        panic!("the tasks were not shared within two minutes");
+    }
+
     /// Runs an instance to its end.
     pub(crate) fn run(&self, instance: &str) -> Told {
         self.start(instance).end()
     }
+}
+
+fn bootstrap() -> String {
+    std::env::var("STREAMS_KAFKA").unwrap_or_else(|_| {
+        panic!(
+            "STREAMS_KAFKA is not set: run `cargo xtask test kafka`, or give the address of a \
+             Kafka that `cargo xtask kafka start --profile test` has started"
+        )
+    })
 }
 
 impl Drop for Desk {

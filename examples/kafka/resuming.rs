@@ -2,13 +2,13 @@
 
 use crate::desk::Desk;
 
-const LINES: usize = 150_000;
+const LINES: usize = 80_000;
 
 #[test]
 fn after_a_clean_stop_in_the_middle_every_count_is_exact() {
     let desk = Desk::new("stopped", LINES);
     let mut first = desk.start("one");
-    first.until(20);
+    first.until(10);
     let first = first.stop();
     assert!(first.counts.is_none(), "it was stopped in the middle");
     let second = desk.run("one");
@@ -25,7 +25,7 @@ fn after_a_clean_stop_in_the_middle_every_count_is_exact() {
 fn a_kill_in_the_middle_loses_no_count() {
     let desk = Desk::new("killed", LINES);
     let mut first = desk.start("one");
-    first.until(20);
+    first.until(10);
     first.kill();
     let second = desk.run("one");
     assert!(second.processed > 0);

@@ -2,12 +2,15 @@
 
 use crate::desk::Desk;
 
-const LINES: usize = 250_000;
+const LINES: usize = 80_000;
 
 #[test]
 fn two_instances_share_the_work() {
     let desk = Desk::new("shared", LINES);
+    let held = desk.hold();
     let (one, two) = (desk.start("one"), desk.start("two"));
+    desk.until_shared_by(2);
+    drop(held);
     let (one, two) = (one.end(), two.end());
     for told in [&one, &two] {
         assert_eq!(told.counts, Some(desk.expected()));
@@ -22,7 +25,7 @@ fn two_instances_share_the_work() {
 fn an_instance_may_stop_and_come_again_while_another_works() {
     let desk = Desk::new("moved", LINES);
     let (mut one, two) = (desk.start("one"), desk.start("two"));
-    one.until(20);
+    one.until(10);
     let stopped = one.stop();
     assert!(stopped.counts.is_none(), "it was stopped in the middle");
     let again = desk.start("one");
@@ -38,8 +41,8 @@ fn an_instance_may_stop_and_come_again_while_another_works() {
 fn the_other_instance_takes_over_from_one_that_was_killed() {
     let desk = Desk::new("taken-over", LINES);
     let (mut one, mut two) = (desk.start("one"), desk.start("two"));
-    one.until(20);
-    two.until(20);
+    one.until(10);
+    two.until(10);
     one.kill();
     let two = two.end();
     let counts = two.counts.unwrap();
