@@ -78,14 +78,10 @@ impl StreamsBuilder {
         let name = self.plan.node_name(named, "KSTREAM-SOURCE-");
         let node_name = Arc::clone(&name);
         let kind = Kind::Source { topics: topics.clone(), reset };
-        let read = topics.clone();
         let node = self.plan.add(&[ROOT], &name, kind, move |place| {
-            place.topology.add_source_with(&node_name, read, options);
+            place.topology.add_source_with(&node_name, topics, options);
         });
-        let sources = match topics {
-            SourceTopics::Named(topics) => topics,
-            SourceTopics::Pattern(pattern) => vec![pattern],
-        };
+        let sources = vec![Arc::clone(&name)];
         let plan = self.plan.clone();
         let at = Stage { plan, node, name, sources, is_rekeyed: false };
         KStream::new(at, Some(key), Some(value))

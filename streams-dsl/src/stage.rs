@@ -18,7 +18,7 @@ pub(crate) struct Stage {
     pub(crate) plan: Plan,
     pub(crate) node: NodeId,
     pub(crate) name: Arc<str>,
-    /// The topics that bring the records here, back to the last repartitioning.
+    /// The source nodes that bring the records here, back to the last repartitioning.
     pub(crate) sources: Vec<Arc<str>>,
     /// Whether the key changed since, so that equal keys may be in different partitions.
     pub(crate) is_rekeyed: bool,
@@ -75,15 +75,15 @@ impl Stage {
             plan: self.plan.clone(),
             node,
             name: Arc::clone(way.source()),
-            sources: vec![Arc::clone(way.topic())],
+            sources: vec![Arc::clone(way.source())],
             is_rekeyed: false,
         }
     }
 
-    /// The topics of this stage and of `other`.
+    /// The source nodes of this stage and of `other`.
     pub(crate) fn sources_with(&self, other: &Self) -> Vec<Arc<str>> {
         let mut sources = self.sources.clone();
-        let new = other.sources.iter().filter(|topic| !self.sources.contains(topic));
+        let new = other.sources.iter().filter(|source| !self.sources.contains(source));
         sources.extend(new.cloned());
         sources
     }

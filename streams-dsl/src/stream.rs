@@ -1,6 +1,6 @@
 //! `KStream`: records that each stand for themselves.
 
-use std::{cell::RefCell, fmt, rc::Rc, sync::Arc};
+use std::{cell::Cell, fmt, rc::Rc};
 
 use streams_core::stores::{Data, SharedSerde};
 
@@ -23,14 +23,7 @@ pub struct KStream<K, V> {
     pub(crate) key: Option<SharedSerde<K>>,
     pub(crate) value: Option<SharedSerde<V>>,
     /// The repartitioning that joins of this very stream share.
-    pub(crate) repartitioned: Rc<RefCell<Option<SharedRepartition>>>,
-}
-
-/// A repartitioning that several joins read from.
-#[derive(Clone, Debug)]
-pub(crate) struct SharedRepartition {
-    pub(crate) node: NodeId,
-    pub(crate) topic: Arc<str>,
+    pub(crate) repartitioned: Rc<Cell<Option<NodeId>>>,
 }
 
 impl<K, V> Clone for KStream<K, V> {

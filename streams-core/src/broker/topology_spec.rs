@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A topology as the streams group heartbeat carries it (`StreamsGroupHeartbeatRequest.Topology`
-/// of KIP-1071). All members of a group send an equal one.
+/// of KIP-1071). All members of a group send an equal one: brokers refuse another, also where only
+/// the order differs. Lists are sorted by name, co-partitioned topics as Java's hash sets walk them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TopologySpec {
     /// Kafka 4.3 always sends 0.
@@ -24,8 +25,8 @@ pub struct SubtopologySpec {
     pub repartition_sink_topics: Vec<Arc<str>>,
     /// Repartition topics that it reads; the coordinator creates them.
     pub repartition_source_topics: Vec<InternalTopicSpec>,
-    /// Changelogs of its stores; the coordinator creates them. A store that uses a source topic as
-    /// its changelog has none here.
+    /// Changelogs of its stores; the coordinator creates them, but for source topics that serve as
+    /// changelogs, which exist.
     pub changelog_topics: Vec<InternalTopicSpec>,
     /// Topics among its sources that need the same number of partitions.
     pub copartition_groups: Vec<CopartitionGroup>,

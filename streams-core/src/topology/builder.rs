@@ -29,7 +29,8 @@ pub struct TopologyBuilder {
     pub(super) nodes: Vec<NodeSpec>,
     pub(super) stores: Vec<Option<StoreDefinition>>,
     pub(super) internal_topics: Vec<InternalTopic>,
-    pub(super) copartition_groups: Vec<Vec<Arc<str>>>,
+    /// Names of sources whose topics are co-partitioned.
+    pub(super) copartitioned: Vec<Vec<Arc<str>>>,
     pub(super) errors: Vec<TopologyError>,
 }
 
@@ -270,10 +271,16 @@ impl TopologyBuilder {
         self
     }
 
-    /// Requires that these topics have one number of partitions, because their records meet by key.
-    pub fn copartition(&mut self, topics: &[&str]) -> &mut Self {
-        self.copartition_groups.push(topics.iter().map(|topic| Arc::from(*topic)).collect());
+    /// Requires that the topics of these sources have one number of partitions, because their
+    /// records meet by key.
+    pub fn copartition(&mut self, sources: &[&str]) -> &mut Self {
+        self.copartitioned.push(sources.iter().map(|source| Arc::from(*source)).collect());
         self
+    }
+
+    /// Whether a node of this name was added.
+    pub fn has_node(&self, name: &str) -> bool {
+        self.nodes.iter().any(|node| *node.name == *name)
     }
 
     /// Keeps a mistake found outside, for [`build`](Self::build) to report.
@@ -313,7 +320,7 @@ impl TopologyBuilder {
 
     fn add(&mut self, node: NodeSpec) -> &mut Self {
         checks::name("node", &node.name, &mut self.errors);
-        if self.nodes.iter().any(|other| other.name == node.name) {
+        if self.has_node(&node.name) {
             self.errors.push(TopologyError::DuplicateNode(node.name.to_string()));
             return self;
         }

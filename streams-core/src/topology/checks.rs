@@ -34,7 +34,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), &'static str> {
 }
 
 pub(super) fn build(builder: TopologyBuilder) -> Result<Topology, TopologyError> {
-    let TopologyBuilder { nodes, stores, internal_topics, copartition_groups, errors } = builder;
+    let TopologyBuilder { nodes, stores, internal_topics, copartitioned, errors } = builder;
     if let Some(first) = errors.into_iter().next() {
         return Err(first);
     }
@@ -51,6 +51,7 @@ pub(super) fn build(builder: TopologyBuilder) -> Result<Topology, TopologyError>
             return Err(TopologyError::UnknownStore { node, store });
         }
     }
+    let copartitioned = resolve(&copartitioned, &nodes)?;
     let subtopologies = split(&nodes, &children);
     Ok(Topology {
         parts: Arc::new(Parts {
@@ -59,7 +60,7 @@ pub(super) fn build(builder: TopologyBuilder) -> Result<Topology, TopologyError>
             children,
             subtopologies,
             internal_topics,
-            copartition_groups,
+            copartitioned,
         }),
     })
 }
@@ -100,6 +101,16 @@ fn check_edge(parent: &NodeSpec, child: &NodeSpec) -> Result<(), TopologyError> 
         }),
         _ => Ok(()),
     }
+}
+
+/// The sources that are to be co-partitioned.
+fn resolve(groups: &[Vec<Arc<str>>], nodes: &[NodeSpec]) -> Result<Vec<Vec<usize>>, TopologyError> {
+    let index = |name: &Arc<str>| {
+        let is_source = |node: &NodeSpec| matches!(node.kind, NodeKind::Source { .. });
+        let found = nodes.iter().position(|node| node.name == *name && is_source(node));
+        found.ok_or_else(|| TopologyError::UnknownSource(name.to_string()))
+    };
+    groups.iter().map(|group| group.iter().map(index).collect()).collect()
 }
 
 /// Each topic has one reader.

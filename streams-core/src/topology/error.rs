@@ -68,6 +68,8 @@ pub enum TopologyError {
         /// What is wrong with it.
         reason: String,
     },
+    /// What is to be co-partitioned is no source.
+    UnknownSource(String),
     /// A store is connected to a node that does not exist.
     UnknownProcessor {
         /// The store.
@@ -135,6 +137,12 @@ impl fmt::Display for TopologyError {
             ),
             Self::InvalidPattern { node, pattern, reason } => {
                 write!(f, "pattern {pattern:?} of source {node} is not valid: {reason}")
+            }
+            Self::UnknownSource(node) => {
+                write!(
+                    f,
+                    "node {node} is to be co-partitioned, but there is no source of this name"
+                )
             }
             Self::UnknownProcessor { store, processor } => {
                 write!(f, "store {store} is connected to node {processor}, which was not added")

@@ -3,6 +3,7 @@
 //!
 //! Kafka describes a topology by walking hash sets of names and keeps relatives in tree sets
 //! ordered by a size that grows; whoever compares descriptions, as upgrade checks do, sees both.
+//! It also tells brokers in that order which topics are co-partitioned.
 
 use std::cmp::Ordering;
 
@@ -13,6 +14,16 @@ pub(crate) fn sort_as_hash_set<T: AsRef<str>>(names: &mut [T]) {
     let mask = capacity(names.len()) - 1;
     // Stable: within a bucket the insertion order stays.
     names.sort_by_key(|name| spread(hash(name.as_ref())) & mask);
+}
+
+/// Sorts sets of names, given in insertion order, as a `HashSet<Set<String>>` iterates that was
+/// made of a collection of `copied` sets, equal ones included.
+pub(crate) fn sort_as_set_of_sets<T: AsRef<str>>(sets: &mut [Vec<T>], copied: usize) {
+    let mask = copied_capacity(copied) - 1;
+    sets.sort_by_key(|set| {
+        let hashes = set.iter().map(|name| hash(name.as_ref()));
+        spread(hashes.fold(0, u32::wrapping_add)) & mask
+    });
 }
 
 /// The hash of a `TopicPartition`, as `HashMap` spreads it over a table of `len` entries.
@@ -26,6 +37,17 @@ pub(crate) fn partition_bucket(partition: &TopicPartition, len: usize) -> u32 {
 fn capacity(len: usize) -> u32 {
     let mut capacity: u32 = 16;
     while len > (capacity as usize) * 3 / 4 {
+        capacity *= 2;
+    }
+    capacity
+}
+
+/// The table of a `HashSet` made of a collection has room for all of it from the start.
+///
+/// That of JDK 19 and newer: older ones double it where the collection fills it to three quarters.
+fn copied_capacity(len: usize) -> u32 {
+    let mut capacity: u32 = 16;
+    while (capacity as usize) * 3 < len * 4 {
         capacity *= 2;
     }
     capacity
@@ -158,7 +180,7 @@ impl<T> TreeSet<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{TreeSet, hash, partition_bucket, sort_as_hash_set};
+    use super::{TreeSet, hash, partition_bucket, sort_as_hash_set, sort_as_set_of_sets};
     use crate::broker::TopicPartition;
 
     #[test]
@@ -174,6 +196,17 @@ mod tests {
         sort_as_hash_set(&mut names);
         // Recorded from Java: new HashSet<>(List.of("banana", "apple", "cherry")).
         assert_eq!(names, ["banana", "apple", "cherry"]);
+    }
+
+    #[test]
+    fn a_copied_set_is_as_large_as_its_source_was() {
+        // Both are in bucket 1 of 16: 'a' is 97, "q" 113. Of 32 they are in 1 and 17.
+        let order = |copied| {
+            let mut sets = [vec!["q"], vec!["a"]];
+            sort_as_set_of_sets(&mut sets, copied);
+            sets.map(|set| set[0])
+        };
+        assert_eq!([order(2), order(12), order(13)], [["q", "a"], ["q", "a"], ["a", "q"]]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod options;
 mod checks;
 mod java_order;
 mod describe;
+mod copartition;
 mod spec;
 mod wire;
 
@@ -45,7 +46,8 @@ pub(crate) struct Parts {
     pub(crate) children: Vec<Vec<usize>>,
     pub(crate) subtopologies: Vec<Subtopology>,
     pub(crate) internal_topics: Vec<node::InternalTopic>,
-    pub(crate) copartition_groups: Vec<Vec<Arc<str>>>,
+    /// Sources, as indices into the nodes, whose topics are co-partitioned.
+    pub(crate) copartitioned: Vec<Vec<usize>>,
 }
 
 /// Nodes that are connected by edges or by stores: they run as one task for each partition.

@@ -7,6 +7,7 @@ use state_stores::{ChangelogRestore, StoreKind, StoreSpec};
 use super::{
     Parts, Subtopology, Topology,
     checks::whole_name,
+    copartition,
     node::{MakeStore, NodeKind, SinkTopic, SourceTopics, StoreDefinition, with_application},
 };
 use crate::broker::{CopartitionGroup, InternalTopicSpec, SubtopologySpec, TopologySpec};
@@ -47,7 +48,10 @@ pub enum InternalTopicKind {
 impl Topology {
     /// What the coordinator needs to know to create topics and assign tasks.
     pub fn spec(&self, application_id: &str, configs: &InternalTopicConfigs) -> TopologySpec {
-        let namer = Namer { parts: &self.parts, application_id, configs };
+        let parts = &*self.parts;
+        let copartition_groups =
+            copartition::groups(parts, |topic| self.full_name(topic, application_id));
+        let namer = Namer { parts, application_id, configs, copartition_groups };
         let subtopologies = self.parts.subtopologies.iter();
         TopologySpec {
             epoch: 0,
@@ -116,10 +120,13 @@ fn changelog_topic(store: &StoreDefinition, application_id: &str) -> Option<Arc<
     }
 }
 
+/// Names topics in full, and says things in the order in which Kafka Streams says them: brokers
+/// compare topologies, order included.
 struct Namer<'a> {
     parts: &'a Parts,
     application_id: &'a str,
     configs: &'a InternalTopicConfigs,
+    copartition_groups: Vec<Vec<Arc<str>>>,
 }
 
 impl Namer<'_> {
@@ -134,16 +141,18 @@ impl Namer<'_> {
                     spec.source_topic_patterns.push(Arc::clone(pattern));
                 }
                 NodeKind::Sink { topic: SinkTopic::Fixed(topic) } if self.is_internal(topic) => {
-                    let topic = with_application(self.application_id, topic);
-                    if !spec.repartition_sink_topics.contains(&topic) {
-                        spec.repartition_sink_topics.push(topic);
-                    }
+                    spec.repartition_sink_topics.push(with_application(self.application_id, topic));
                 }
                 NodeKind::Sink { .. } | NodeKind::Processor => {}
             }
         }
         let stores = subtopology.stores.iter().filter_map(|at| self.parts.stores[*at].as_ref());
         spec.changelog_topics = stores.filter_map(|store| self.changelog(store)).collect();
+        sort(&mut spec.source_topics, |topic| topic);
+        sort(&mut spec.source_topic_patterns, |pattern| pattern);
+        sort(&mut spec.repartition_sink_topics, |topic| topic);
+        sort(&mut spec.repartition_source_topics, |topic| &topic.name);
+        sort(&mut spec.changelog_topics, |topic| &topic.name);
         spec.copartition_groups = self.copartition_groups(&spec);
         spec
     }
@@ -157,7 +166,7 @@ impl Namer<'_> {
         let mut configs = BTreeMap::from([
             ("cleanup.policy".to_owned(), "delete".to_owned()),
             ("message.timestamp.type".to_owned(), "CreateTime".to_owned()),
-            ("retention.ms".to_owned(), "-1".to_owned()),
+            (RETENTION.to_owned(), "-1".to_owned()),
             ("segment.bytes".to_owned(), "52428800".to_owned()),
         ]);
         configs.extend(self.configs.overrides.clone());
@@ -169,67 +178,62 @@ impl Namer<'_> {
         });
     }
 
-    /// The changelog of a store, unless a source topic serves as one.
+    /// The topic that a store is restored from, if any. A source topic that serves as one is said
+    /// with the settings of a changelog, though it exists and keeps its own.
     fn changelog(&self, store: &StoreDefinition) -> Option<InternalTopicSpec> {
-        if store.source_changelog.is_some() {
-            return None;
-        }
-        let own = store.spec.logging.as_ref()?;
-        let mut configs =
-            BTreeMap::from([("message.timestamp.type".to_owned(), "CreateTime".to_owned())]);
-        configs.extend(self.kind_defaults(store.spec.kind));
-        configs.extend(self.configs.overrides.clone());
-        configs.extend(own.clone());
+        let own = store.spec.logging.clone().filter(|_| store.source_changelog.is_none());
         Some(InternalTopicSpec {
             name: changelog_topic(store, self.application_id)?,
             partitions: None,
             replication_factor: self.configs.replication_factor,
-            configs,
+            configs: self.changelog_configs(store.spec.kind, own.unwrap_or_default()),
         })
     }
 
-    fn kind_defaults(&self, kind: StoreKind) -> Vec<(String, String)> {
-        let setting = |name: &str, value: String| (name.to_owned(), value);
-        match kind {
+    /// What the store says of its changelog goes before what the application says of all topics,
+    /// and that before the defaults; but for the retention of windows, which is the store's own.
+    fn changelog_configs(
+        &self,
+        kind: StoreKind,
+        own: BTreeMap<String, String>,
+    ) -> BTreeMap<String, String> {
+        let (cleanup, retention) = match kind {
             StoreKind::Window { retention_ms, .. } | StoreKind::Session { retention_ms } => {
                 let extra = self.configs.window_changelog_additional_retention.as_millis();
                 let extra = i64::try_from(extra).unwrap_or(i64::MAX);
-                vec![
-                    setting("cleanup.policy", "compact,delete".to_owned()),
-                    setting("retention.ms", retention_ms.saturating_add(extra).to_string()),
-                ]
+                ("compact,delete", Some(retention_ms.saturating_add(extra)))
             }
             // Key-value stores, and kinds to come: only the last value of a key counts.
-            _ => vec![setting("cleanup.policy", "compact".to_owned())],
-        }
+            _ => ("compact", None),
+        };
+        let mut configs = BTreeMap::from([
+            ("cleanup.policy".to_owned(), cleanup.to_owned()),
+            ("message.timestamp.type".to_owned(), "CreateTime".to_owned()),
+        ]);
+        configs.extend(self.configs.overrides.clone());
+        configs.extend(retention.map(|retention| (RETENTION.to_owned(), retention.to_string())));
+        configs.extend(own);
+        configs
     }
 
-    /// The groups of which this sub-topology reads at least two topics.
+    /// The groups whose topics are all read here.
     fn copartition_groups(&self, spec: &SubtopologySpec) -> Vec<CopartitionGroup> {
-        let groups = self.parts.copartition_groups.iter();
+        let is_repartition =
+            |name: &Arc<str>| spec.repartition_source_topics.iter().any(|it| it.name == *name);
+        let is_read = |name: &Arc<str>| {
+            spec.source_topics.contains(name)
+                || spec.source_topic_patterns.contains(name)
+                || is_repartition(name)
+        };
+        let groups = self.copartition_groups.iter();
         groups
-            .map(|topics| {
-                let named: Vec<Arc<str>> = topics
-                    .iter()
-                    .map(|topic| full_name(self.parts, topic, self.application_id))
-                    .collect();
-                CopartitionGroup {
-                    source_topics: shared(&named, &spec.source_topics),
-                    source_topic_patterns: shared(&named, &spec.source_topic_patterns),
-                    repartition_source_topics: named
-                        .iter()
-                        .filter(|name| {
-                            spec.repartition_source_topics.iter().any(|topic| topic.name == **name)
-                        })
-                        .cloned()
-                        .collect(),
-                }
-            })
-            .filter(|group| {
-                let members = group.source_topics.len()
-                    + group.source_topic_patterns.len()
-                    + group.repartition_source_topics.len();
-                members > 1
+            .filter(|topics| topics.iter().all(is_read))
+            .map(|topics| CopartitionGroup {
+                source_topics: shared(topics, &spec.source_topics),
+                source_topic_patterns: shared(topics, &spec.source_topic_patterns),
+                repartition_source_topics: {
+                    topics.iter().filter(|name| is_repartition(name)).cloned().collect()
+                },
             })
             .collect()
     }
@@ -237,6 +241,14 @@ impl Namer<'_> {
     fn is_internal(&self, topic: &Arc<str>) -> bool {
         self.parts.internal_topics.iter().any(|internal| internal.name == *topic)
     }
+}
+
+const RETENTION: &str = "retention.ms";
+
+/// Sorts by name and leaves out what is there twice.
+fn sort<T>(topics: &mut Vec<T>, name: impl Fn(&T) -> &Arc<str>) {
+    topics.sort_by(|a, b| name(a).cmp(name(b)));
+    topics.dedup_by(|a, b| name(a) == name(b));
 }
 
 fn shared(named: &[Arc<str>], own: &[Arc<str>]) -> Vec<Arc<str>> {

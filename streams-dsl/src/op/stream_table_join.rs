@@ -11,7 +11,7 @@ use crate::{
     options::{Joined, SerdeFor},
     plan::{Kind, Repartition, Repartitioning},
     stage::Stage,
-    stream::{KStream, SharedRepartition},
+    stream::KStream,
     table::{KTable, View},
 };
 
@@ -279,7 +279,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         let from = self.repartition_for_join(named.name.as_ref(), &key, &value);
         let plan = &from.plan;
         let sources = from.sources_with(&table.at);
-        plan.copartition(&sources);
+        plan.copartition(sources.clone());
 
         let name = plan.node_name(named, prefix);
         let content = table.look_up();
@@ -314,13 +314,11 @@ impl<K: Data, V: Data> KStream<K, V> {
         let plan = &self.at.plan;
         let prefix = name.unwrap_or(&self.at.name);
         let way = Repartitioning::named(plan, prefix);
-        let shared = self.repartitioned.borrow().clone().filter(|_| *prefix == self.at.name);
-        let SharedRepartition { node, topic } = shared.unwrap_or_else(|| {
-            let node = way.add(plan, self.at.node, Repartition::by_key(key, value));
-            SharedRepartition { node, topic: Arc::clone(way.topic()) }
-        });
-        self.repartitioned.replace(Some(SharedRepartition { node, topic: Arc::clone(&topic) }));
-        Stage { sources: vec![topic], ..self.at.behind(&way, node) }
+        let shared = self.repartitioned.get().filter(|_| *prefix == self.at.name);
+        let node =
+            shared.unwrap_or_else(|| way.add(plan, self.at.node, Repartition::by_key(key, value)));
+        self.repartitioned.set(Some(node));
+        self.at.behind(&way, node)
     }
 }
 

@@ -41,13 +41,14 @@ where
     let source = plan.node_name(source_name.unwrap_or_default(), "KSTREAM-SOURCE-");
     let name = plan.node_name(named, "KTABLE-SOURCE-");
     let topics = SourceTopics::from(topic);
+    let sources = vec![Arc::clone(&source)];
     let (node_name, parts) = (Arc::clone(&name), table.clone());
     let node = plan.add(&[ROOT], &name, Kind::Inner, move |place| {
         place.topology.add_source_with(&source, topics, options);
         parts.write(&node_name, place.topology, &[&source], |value: Option<V>| value);
     });
     let plan = plan.clone();
-    table.into_table(Stage { plan, node, name, sources: vec![topic.into()], is_rekeyed: false })
+    table.into_table(Stage { plan, node, name, sources, is_rekeyed: false })
 }
 
 /// A table that is made of the records of a topic or a stream.

@@ -82,7 +82,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         let node = plan.add(&[ROOT], &name, kind, move |place| {
             place.topology.add_source_with(&node_name, topics, options);
         });
-        let sources = vec![topic.into()];
+        let sources = vec![Arc::clone(&name)];
         KStream::new(Stage { plan, node, name, sources, is_rekeyed: false }, Some(key), Some(value))
     }
 }

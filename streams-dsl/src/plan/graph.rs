@@ -53,6 +53,8 @@ impl Node {
 pub(super) struct Graph {
     pub(super) nodes: Vec<Node>,
     pub(super) topology: TopologyBuilder,
+    /// Names of sources whose topics have one number of partitions.
+    pub(super) copartitioned: Vec<Vec<Arc<str>>>,
     /// Whether stores are kept in memory where nothing else is said.
     pub(super) in_memory: bool,
     next_number: u32,
@@ -65,6 +67,7 @@ impl Default for Graph {
         Self {
             nodes: vec![root],
             topology: TopologyBuilder::new(),
+            copartitioned: Vec::new(),
             in_memory: false,
             next_number: 0,
             next_priority: 0,

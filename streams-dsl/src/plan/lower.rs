@@ -25,7 +25,19 @@ pub(super) fn lower(mut graph: Graph) -> TopologyBuilder {
             queue.push(Reverse((graph.nodes[*child].priority, *child)));
         }
     }
+    copartition(&mut graph);
     graph.topology
+}
+
+/// As in Kafka, a source that another one took over, or that a join drew a name for but shares with
+/// one before, requires nothing: its name is not in the topology.
+fn copartition(graph: &mut Graph) {
+    let topology = &mut graph.topology;
+    for sources in &graph.copartitioned {
+        let written = sources.iter().filter(|source| topology.has_node(source));
+        let written: Vec<&str> = written.map(|source| &**source).collect();
+        topology.copartition(&written);
+    }
 }
 
 fn write(graph: &mut Graph, id: NodeId, drops_null_keys: bool) {

@@ -116,10 +116,9 @@ impl Plan {
         options.or_in_memory(self.graph().in_memory)
     }
 
-    /// Requires one number of partitions for these topics.
-    pub(crate) fn copartition(&self, topics: &[Arc<str>]) {
-        let topics: Vec<&str> = topics.iter().map(|topic| &**topic).collect();
-        self.graph().topology.copartition(&topics);
+    /// Requires one number of partitions for the topics of these sources.
+    pub(crate) fn copartition(&self, sources: Vec<Arc<str>>) {
+        self.graph().copartitioned.push(sources);
     }
 
     /// Keeps a mistake for the build to report.

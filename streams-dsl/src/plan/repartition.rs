@@ -40,11 +40,6 @@ impl Repartitioning {
         &self.names.source
     }
 
-    /// The topic, without the application id.
-    pub(crate) fn topic(&self) -> &Arc<str> {
-        &self.names.topic
-    }
-
     /// Adds the nodes below `parent`.
     pub(crate) fn add<K: Data, V: Data>(
         &self,
