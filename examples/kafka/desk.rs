@@ -53,6 +53,7 @@ impl Desk {
         let text: String = (0..lines).map(|_| line()).collect();
 
         static COUNT: AtomicU32 = AtomicU32::new(0);
+        #[expect(clippy::disallowed_methods, reason = "a name that no earlier run had")]
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
         let id = format!("words-{name}-{now:x}-{}", COUNT.fetch_add(1, Relaxed));
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&id);
@@ -108,6 +109,7 @@ impl Desk {
     /// Comes back when so many instances have tasks, and none has to move.
     pub(crate) fn until_shared_by(&self, instances: usize) {
         let broker = KafkaBroker::new(KafkaConfig::new(&bootstrap()).unwrap()).unwrap();
+        #[expect(clippy::disallowed_methods, reason = "how long a test is patient")]
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(120) {
             let Some(group) = broker.group_admin().describe_group(&self.id).unwrap() else {

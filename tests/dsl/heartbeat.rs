@@ -23,7 +23,7 @@ use streams_core::{
         TopologySpec, WakeUp,
     },
 };
-use streams_tests::topologies;
+use streams_tests::{Scratch, topologies};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -67,15 +67,14 @@ async fn sent(topology: Topology, recorded: &Value) -> TopologySpec {
     let mut properties: BTreeMap<String, String> =
         serde_json::from_value(recorded["config"].clone()).unwrap();
     properties.insert("application.id".into(), recorded["applicationId"].as_str().unwrap().into());
-    let state = std::env::temp_dir().join(format!("streams-heartbeat-{}", std::process::id()));
-    let config = StreamsConfig::from_properties(properties).unwrap().state_dir(&state);
+    let scratch = Scratch::new();
+    let config = StreamsConfig::from_properties(properties).unwrap().state_dir(scratch.path());
     let (sender, receiver) = channel();
     let broker = Recorder { log: EmbeddedBroker::in_memory(), sent: sender };
     let streams = KafkaStreams::new(topology, config, Arc::new(broker)).unwrap();
     streams.start().await.unwrap();
     let spec = receiver.recv_timeout(PATIENCE).unwrap();
     streams.close().await.unwrap_or_default();
-    fs::remove_dir_all(state).unwrap_or_default();
     spec
 }
 

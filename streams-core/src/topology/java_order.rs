@@ -196,6 +196,10 @@ mod tests {
         sort_as_hash_set(&mut names);
         // Recorded from Java: new HashSet<>(List.of("banana", "apple", "cherry")).
         assert_eq!(names, ["banana", "apple", "cherry"]);
+        // Fourteen are too many for a table of 16. Printed by Java 17.
+        let mut names: Vec<String> = (1..=14).map(|number| format!("t{number}")).collect();
+        sort_as_hash_set(&mut names);
+        assert_eq!(names.join(" "), "t4 t5 t6 t7 t8 t9 t10 t12 t11 t14 t13 t1 t2 t3");
     }
 
     #[test]

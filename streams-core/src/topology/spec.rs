@@ -50,7 +50,7 @@ impl Topology {
     pub fn spec(&self, application_id: &str, configs: &InternalTopicConfigs) -> TopologySpec {
         let parts = &*self.parts;
         let copartition_groups =
-            copartition::groups(parts, |topic| self.full_name(topic, application_id));
+            copartition::groups(parts, |topic| full_name(parts, topic, application_id));
         let namer = Namer { parts, application_id, configs, copartition_groups };
         let subtopologies = self.parts.subtopologies.iter();
         TopologySpec {
