@@ -1,0 +1,3 @@
+//! Applications on a real Apache Kafka, which `cargo xtask test kafka` starts.
+
+mod java;
