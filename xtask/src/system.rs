@@ -41,6 +41,10 @@ pub(crate) const KAFKA: &[Need] = &[
     Need { missing: missing_maven, package: "maven" },
 ];
 
+/// What compiles the Java applications that tests compare with; a runtime comes with it.
+pub(crate) const JAVA_COMPILER: &[Need] =
+    &[Need { missing: missing_java_compiler, package: "default-jdk-headless" }];
+
 /// What makes certificates for it.
 pub(crate) const CERTIFICATES: &[Need] = &[Need { missing: missing_openssl, package: "openssl" }];
 
@@ -148,6 +152,13 @@ fn missing_java() -> Option<&'static str> {
 fn java_release(version: &str) -> Option<u32> {
     let number = version.split_once(" version \"")?.1;
     number.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+fn missing_java_compiler() -> Option<&'static str> {
+    let modules = Command::new(java()).arg("--list-modules").output();
+    let modules = modules.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    let is_there = modules.is_ok_and(|modules| modules.contains("jdk.compiler@"));
+    (!is_there).then_some("Java's compiler (a JDK)")
 }
 
 fn missing_maven() -> Option<&'static str> {
