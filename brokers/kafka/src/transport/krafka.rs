@@ -298,7 +298,13 @@ fn unsupported(address: &str, api: Api, version: i16) -> TransportError {
 /// krafka's errors name neither what was tried nor what to do.
 pub(crate) fn from_krafka(what: &str, error: KrafkaError) -> TransportError {
     use TransportErrorKind as Kind;
-    let (kind, told) = match &error {
+    let (kind, told) = match cause_of(&error) {
+        // A broker that goes down does that too, but the other reason lasts.
+        KrafkaError::Network(io) if io.to_string().ends_with("tls handshake eof") => (
+            Kind::Network,
+            "closed the connection instead of speaking TLS: check the port, and whether its \
+             listener speaks TLS (security.protocol)",
+        ),
         KrafkaError::Network(_) => (Kind::Network, "cannot be reached"),
         KrafkaError::Timeout { .. } => (Kind::TimedOut, "did not answer in time"),
         KrafkaError::Auth { .. } => (
@@ -325,6 +331,13 @@ pub(crate) fn from_krafka(what: &str, error: KrafkaError) -> TransportError {
     let mut told = TransportError::new(kind, format!("{what} {told}"));
     told.source = Some(Arc::new(error));
     told
+}
+
+/// What keeps a cluster from being reached, where krafka tried several addresses.
+fn cause_of(error: &KrafkaError) -> &KrafkaError {
+    let KrafkaError::Network(io) = error else { return error };
+    let cause = io.get_ref().and_then(|tried| std::error::Error::source(tried));
+    cause.and_then(|cause| cause.downcast_ref()).map_or(error, cause_of)
 }
 
 fn auth_config(config: &KafkaConfig) -> Result<Option<AuthConfig>, BrokerError> {
@@ -367,5 +380,51 @@ impl crate::config::Pem {
                     .with_source(error)
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{error::Error, io};
+
+    use super::*;
+
+    /// What krafka says when no address of several would do.
+    #[derive(Debug)]
+    struct Tried(KrafkaError);
+
+    impl fmt::Display for Tried {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("no address would do")
+        }
+    }
+
+    impl Error for Tried {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+
+    fn told(cause: KrafkaError) -> TransportError {
+        from_krafka("the cluster", KrafkaError::network(io::Error::other(Tried(cause))))
+    }
+
+    #[test]
+    fn what_keeps_from_the_last_address_decides() {
+        let kind = ProtocolErrorKind::InvalidLength;
+        let http = told(KrafkaError::Protocol { kind, message: "1213486160 bytes".to_owned() });
+        assert_eq!(http.kind, TransportErrorKind::Protocol);
+        assert!(http.context.contains("does not speak Kafka's protocol"), "{http}");
+        let away = told(KrafkaError::network(io::Error::other("connection refused")));
+        assert_eq!(away.kind, TransportErrorKind::Network);
+        assert_eq!(away.context, "the cluster cannot be reached");
+    }
+
+    #[test]
+    fn a_handshake_that_is_not_answered_may_mean_that_there_is_no_tls() {
+        let eof = io::Error::new(io::ErrorKind::UnexpectedEof, "tls handshake eof");
+        let told = told(KrafkaError::network(eof));
+        assert!(told.is_retriable());
+        assert!(told.context.contains("security.protocol"), "{told}");
     }
 }
