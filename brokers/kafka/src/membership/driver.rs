@@ -168,7 +168,8 @@ impl Driver {
         match left {
             None => call.await,
             Some(left) => tokio::time::timeout(left, call).await.unwrap_or_else(|_| {
-                Err(BrokerError::new(BrokerErrorKind::TimedOut, "there was no answer"))
+                let hindrance = self.shared.state().hindrance();
+                Err(BrokerError::new(BrokerErrorKind::TimedOut, hindrance))
             }),
         }
     }
@@ -205,7 +206,10 @@ impl Driver {
         };
         match self.transport.topic_error(&topic) {
             Some(code @ ErrorCode::TOPIC_AUTHORIZATION_FAILED) => {
-                let text = format!("this client may not read topic {topic}: {code}");
+                let text = format!(
+                    "this client may not read topic {topic}: {code}; it needs the operation READ \
+                     on it"
+                );
                 let failure = Failure::new(BrokerErrorKind::Unauthorized, text);
                 self.shared.state().fail(failure);
                 self.shared.wake.wake();

@@ -13,12 +13,23 @@ const TOLD_EVERY: Duration = Duration::from_secs(5);
 pub(super) struct Outage {
     since: Option<Timestamp>,
     told: Option<Timestamp>,
+    reason: Option<String>,
 }
 
 impl Outage {
     /// A request is sent: if it fails, this is when it began.
     pub(super) fn begin(&mut self, now: Timestamp) {
         self.since.get_or_insert(now);
+    }
+
+    /// The request has failed.
+    pub(super) fn is_because_of(&mut self, why: &str) {
+        self.reason = Some(why.to_owned());
+    }
+
+    /// Why the last request failed, if one has.
+    pub(super) fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
     }
 
     pub(super) fn lasts(&self, now: Timestamp) -> Duration {
@@ -39,7 +50,7 @@ impl Outage {
 
     /// There was a success; true if there was a warning before.
     pub(super) fn end(&mut self) -> bool {
-        self.since = None;
+        (self.since, self.reason) = (None, None);
         self.told.take().is_some()
     }
 }
@@ -67,7 +78,11 @@ mod tests {
             [500, 1099, 1100, 3000, 6099, 6100, 11_100].map(|ms| outage.is_to_be_told(at(ms)));
         assert_eq!(told, [false, false, true, false, false, true, true]);
         assert_eq!(outage.lasts(at(11_100)), Duration::from_secs(11));
+        assert_eq!(outage.reason(), None);
+        outage.is_because_of("connection refused");
+        assert_eq!(outage.reason(), Some("connection refused"));
         assert!(outage.end());
+        assert_eq!(outage.reason(), None);
         assert!(!outage.end());
         assert_eq!(outage.lasts(at(11_100)), Duration::ZERO);
     }

@@ -24,12 +24,16 @@ impl Failure {
 }
 
 impl From<&BrokerError> for Failure {
+    /// With the causes, but for those that an error above has in its text already.
     fn from(error: &BrokerError) -> Self {
         let mut text = error.to_string();
         let mut source = std::error::Error::source(error);
         while let Some(cause) = source {
-            text.push_str(": ");
-            text.push_str(&cause.to_string());
+            let told = cause.to_string();
+            if !text.contains(&told) {
+                text.push_str(": ");
+                text.push_str(&told);
+            }
             source = cause.source();
         }
         Self::new(error.kind(), text)

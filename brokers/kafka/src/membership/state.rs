@@ -312,6 +312,11 @@ impl State {
         Some(self.identity.deadline?.saturating_sub(self.schedule.outage().lasts(now)))
     }
 
+    /// Why a call that was ended for lack of time has no answer.
+    pub(super) fn hindrance(&self) -> String {
+        self.schedule.outage().reason().unwrap_or("there was no answer").to_owned()
+    }
+
     /// The topics that have to be looked up, once; `None` if none have to be.
     pub(super) fn take_topics(&mut self) -> Option<Vec<Arc<str>>> {
         let is_needed = std::mem::take(&mut self.needs_topics);
@@ -379,6 +384,12 @@ impl State {
         Beat { incarnation: self.incarnation, heartbeat }
     }
 
+        Some(self.identity.deadline?.saturating_sub(self.schedule.outage().lasts(now)))
+    }
+
+    /// Why a call that was ended for lack of time has no answer.
+    pub(super) fn hindrance(&self) -> String {
+        self.schedule.outage().reason().unwrap_or("there was no answer").to_owned()
     fn lose(&mut self, why: &str) {
         let (group, member) = (&*self.identity.group_id, &*self.identity.member_id);
         tracing::warn!(group, member, "the member is out of its group: {why}");
