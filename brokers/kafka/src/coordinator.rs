@@ -183,7 +183,11 @@ impl Coordinator {
         };
         if !found.error_code.is_ok() {
             let code = found.error_code;
-            let told = found.error_message.map_or(String::new(), |message| format!(": {message}"));
+            let message = found.error_message.filter(|message| !message.is_empty());
+            let mut told = message.map_or(String::new(), |message| format!(": {message}"));
+            if code == ErrorCode::GROUP_AUTHORIZATION_FAILED {
+                told.push_str("; this client needs the operation READ on the group");
+            }
             return Err(BrokerError::new(code.kind(), format!("{what}: {code}{told}")));
         }
         *self.known() = Some(found.node_id);

@@ -84,6 +84,9 @@ impl State {
                 self.identity.failed(now, format!("{what}: {error}"));
                 if error.is_retriable() {
                     self.warn(now, || format!("{what}: {error}"));
+                } else if error == ErrorCode::CLUSTER_AUTHORIZATION_FAILED {
+                    let what = format!("{what} and this client the operation WRITE on a topic for");
+                    self.fail_unstamped(|| error.error(&what));
                 } else {
                     self.fail_unstamped(|| error.error(what));
                 }
@@ -255,7 +258,10 @@ impl State {
         let told = told(answer);
         let error = if answer.error.kind() == BrokerErrorKind::Unauthorized {
             let topic = &partition.topic;
-            let context = format!("topic {topic} may not be written to by this client: {told}");
+            let context = format!(
+                "topic {topic} may not be written to by this client, which needs the operation \
+                 WRITE on it: {told}"
+            );
             BrokerError::new(BrokerErrorKind::Unauthorized, context)
         } else {
             let context = format!("a batch for {partition} was refused: {told}");

@@ -520,7 +520,11 @@ impl State {
 }
 
 fn refused_topic(topic: &str, code: ErrorCode) -> BrokerError {
-    code.error(&format!("topic {topic} cannot be written to"))
+    let needs = match code.kind() {
+        BrokerErrorKind::Unauthorized => ": this client needs the operation WRITE on it",
+        _ => "",
+    };
+    code.error(&format!("topic {topic} cannot be written to{needs}"))
 }
 
 fn no_such_partition(topic: &str, partition: i32, count: i32) -> BrokerError {
