@@ -384,12 +384,6 @@ impl State {
         Beat { incarnation: self.incarnation, heartbeat }
     }
 
-        Some(self.identity.deadline?.saturating_sub(self.schedule.outage().lasts(now)))
-    }
-
-    /// Why a call that was ended for lack of time has no answer.
-    pub(super) fn hindrance(&self) -> String {
-        self.schedule.outage().reason().unwrap_or("there was no answer").to_owned()
     fn lose(&mut self, why: &str) {
         let (group, member) = (&*self.identity.group_id, &*self.identity.member_id);
         tracing::warn!(group, member, "the member is out of its group: {why}");

@@ -186,6 +186,7 @@ impl State {
             self.assignment.doubt();
         }
         self.schedule.failed(now);
+        self.schedule.outage_mut().is_because_of(why);
         let (group, servers) = (&*identity.group_id, &*identity.bootstrap_servers);
         if self.schedule.outage_mut().is_to_be_told(now) {
             tracing::warn!(group, servers, "the group's coordinator does not answer: {why}");
