@@ -407,6 +407,13 @@ impl StreamsConfig {
         (self.memory_bytes / 8 / self.num_stream_threads.max(1)).max(1 << 20)
     }
 
+    /// How many bytes a thread sends ahead of their acknowledgement: a sixty-fourth of the memory
+    /// for all threads is many round trips of any broker.
+    pub(crate) fn unacknowledged_bytes_per_thread(&self) -> usize {
+        let share = self.memory_bytes / 64 / self.num_stream_threads.max(1);
+        self.producer.buffer_memory.min(share.max(1 << 20))
+    }
+
     /// How many bytes of uncommitted writes a thread keeps before it commits early: a quarter of
     /// the memory for all of them.
     pub(crate) fn staged_bytes_per_thread(&self) -> usize {

@@ -320,7 +320,9 @@ fn new_collector(env: &Env, now: Timestamp) -> Collector {
     let mut options = env.config.producer.options.clone();
     options.client_id = format!("{}-producer", env.name);
     let producer = env.broker.producer(options, env.wake.clone());
-    Collector::new(producer, &env.config.producer, now)
+    let mut config = env.config.producer.clone();
+    config.buffer_memory = env.config.unacknowledged_bytes_per_thread();
+    Collector::new(producer, &config, now)
 }
 
 /// A duration as timestamps count.
