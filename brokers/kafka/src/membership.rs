@@ -72,7 +72,7 @@ impl KafkaMembership {
         tell_group_configs(&options);
         let state = State::new(Arc::clone(&identity), topology, options.heartbeat_interval);
         let shared = Arc::new(Shared::new(state, wake, Arc::new(SystemClock)));
-        // Brokers name clients without a name in no metric.
+        // Nobody finds a client without a name in a broker's metrics.
         let client_id =
             if options.client_id.is_empty() { &options.group_id } else { &options.client_id };
         let lane = client.transport.lane(client_id);
@@ -99,7 +99,9 @@ impl Membership for KafkaMembership {
         let now = self.shared.now();
         let mut state = self.shared.state();
         let polled = state.poll(owned, now)?;
-        let has_more = polled.event.is_some() && state.has_news();
+        // After a fence the next poll joins.
+        let has_more = polled.event == Some(GroupEvent::Fenced)
+            || (polled.event.is_some() && state.has_news());
         drop(state);
         if polled.is_urgent {
             self.shared.bells.heartbeat.notify_one();
@@ -130,9 +132,7 @@ impl Membership for KafkaMembership {
     }
 
     fn poll_commit(&mut self, ticket: CommitTicket) -> Option<Result<(), BrokerError>> {
-        let mut state = self.shared.state();
-        let unknown = state.fenced();
-        state.commits.poll(ticket, || unknown)
+        self.shared.state().poll_commit(ticket)
     }
 
     fn committed(
@@ -229,10 +229,8 @@ fn identity(
     options: &GroupOptions,
     topology: &TopologySpec,
 ) -> Result<Identity, BrokerError> {
-    let rebalance_timeout_ms = options.rebalance_timeout.as_millis();
     let introduction = Introduction {
         rack_id: options.rack.clone(),
-        rebalance_timeout_ms: i32::try_from(rebalance_timeout_ms).unwrap_or(i32::MAX),
         topology: topology_of(topology)?,
         process_id: options.process_id.clone(),
         user_endpoint: options.user_endpoint.clone(),

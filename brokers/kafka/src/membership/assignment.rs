@@ -28,11 +28,11 @@ pub(super) struct Assignment {
 }
 
 impl Assignment {
-    pub(super) fn new(topology: &TopologySpec) -> Self {
-        let subtopologies = topology.subtopologies.iter();
+    pub(super) fn new(topology: TopologySpec) -> Self {
+        let subtopologies = topology.subtopologies.into_iter();
         let sources = subtopologies.map(|subtopology| {
-            let internal = subtopology.repartition_source_topics.iter().map(|topic| &topic.name);
-            subtopology.source_topics.iter().chain(internal).cloned().collect()
+            let internal = subtopology.repartition_source_topics.into_iter();
+            subtopology.source_topics.into_iter().chain(internal.map(|topic| topic.name)).collect()
         });
         Self {
             sources: sources.collect(),
@@ -175,7 +175,7 @@ mod tests {
             repartition_source_topics: vec![InternalTopicSpec::new("again")],
             ..SubtopologySpec::default()
         };
-        Assignment::new(&TopologySpec { epoch: 0, subtopologies: vec![first, second] })
+        Assignment::new(TopologySpec { epoch: 0, subtopologies: vec![first, second] })
     }
 
     fn counts(topic: &str) -> Option<i32> {

@@ -7,8 +7,8 @@ use crate::protocol::{
     streams_group_heartbeat::{Subtopology, TopicInfo, Topology},
 };
 
-/// The first difference that can be seen, in words; `None` if none is: what a coordinator
-/// describes lacks partition counts as they were asked for, and groups of co-partitioned topics.
+/// The first difference, in words; `None` if the group's topology is not known. What a coordinator
+/// describes lacks some of what it compares.
 pub(super) fn difference(
     group: &BTreeMap<String, DescribedSubtopology>,
     own: &Topology,
@@ -25,14 +25,18 @@ pub(super) fn difference(
             own.len()
         ));
     }
-    group.iter().find_map(|(id, theirs)| {
+    let seen = group.iter().find_map(|(id, theirs)| {
         let Some(ours) = own.get(&**id) else {
             return Some(format!("this application has no sub-topology {id}"));
         };
         let differs = in_topics(theirs, ours);
         differs.map(|differs| format!("sub-topology {id} {differs}"))
-    })
+    });
+    seen.or_else(|| Some(UNSEEN.to_owned()))
 }
+
+const UNSEEN: &str = "in the partition counts or replication factors that repartition topics and \
+                      changelogs are to have, or in which topics are co-partitioned";
 
 fn in_topics(theirs: &DescribedSubtopology, ours: &Subtopology) -> Option<String> {
     let plain = |topics: &[std::sync::Arc<str>]| topics.iter().map(ToString::to_string).collect();
@@ -51,6 +55,7 @@ fn in_topics(theirs: &DescribedSubtopology, ours: &Subtopology) -> Option<String
             let theirs = keys(&theirs.state_changelog_topics);
             in_names("keeps its stores in", &theirs, &named(&ours.state_changelog_topics))
         })
+        .or_else(|| in_counts(&theirs.repartition_source_topics, &ours.repartition_source_topics))
         .or_else(|| in_configs(&theirs.repartition_source_topics, &ours.repartition_source_topics))
         .or_else(|| in_configs(&theirs.state_changelog_topics, &ours.state_changelog_topics))
 }
@@ -68,6 +73,16 @@ fn in_names(does: &str, theirs: &BTreeSet<String>, ours: &BTreeSet<String>) -> O
             Some(format!("{does} {} in place of {}", new.join(", "), gone.join(", ")))
         }
     }
+}
+
+fn in_counts(theirs: &BTreeMap<String, DescribedTopic>, ours: &[TopicInfo]) -> Option<String> {
+    let asked = ours.iter().filter(|own| own.partitions != 0);
+    let mut both = asked.filter_map(|own| Some((own, theirs.get(&*own.name)?.partitions)));
+    let (own, partitions) = both.find(|(own, partitions)| own.partitions != *partitions)?;
+    Some(format!(
+        "asks for {} partitions of topic {} in place of {partitions}",
+        own.partitions, own.name
+    ))
 }
 
 fn in_configs(theirs: &BTreeMap<String, DescribedTopic>, ours: &[TopicInfo]) -> Option<String> {
@@ -117,7 +132,7 @@ mod tests {
 
     #[test]
     fn topics_that_came_and_went_are_named() {
-        assert_eq!(told(&["a"], &["a"]), None);
+        assert_eq!(told(&["a"], &["a"]).as_deref(), Some(UNSEEN));
         assert_eq!(told(&["a"], &["b"]).unwrap(), "sub-topology 0 reads b in place of a");
         assert_eq!(told(&["a"], &["a", "b"]).unwrap(), "sub-topology 0 also reads b");
         assert_eq!(told(&["a", "b"], &["a"]).unwrap(), "sub-topology 0 no longer reads b");
@@ -139,10 +154,26 @@ mod tests {
     }
 
     #[test]
+    fn another_number_of_partitions_is_told() {
+        let mut theirs = described(&["a"]);
+        let topic = DescribedTopic { partitions: 3, ..DescribedTopic::default() };
+        theirs.repartition_source_topics.insert("r".to_owned(), topic);
+        let mut ours = own(&["a"]);
+        ours.subtopologies[0].repartition_source_topics = vec![TopicInfo {
+            name: "r".into(),
+            partitions: 6,
+            replication_factor: -1,
+            topic_configs: BTreeMap::new(),
+        }];
+        let expected = "sub-topology 0 asks for 6 partitions of topic r in place of 3";
+        assert_eq!(difference(&group(&[("0", theirs)]), &ours).unwrap(), expected);
+    }
+
+    #[test]
     fn changed_configs_of_an_internal_topic_are_named() {
         let topic = |value: &str| BTreeMap::from([("retention.ms".to_owned(), value.to_owned())]);
         let mut theirs = described(&["a"]);
-        let changelog = DescribedTopic { topic_configs: topic("1") };
+        let changelog = DescribedTopic { partitions: 3, topic_configs: topic("1") };
         theirs.state_changelog_topics.insert("c".to_owned(), changelog);
         let mut ours = own(&["a"]);
         ours.subtopologies[0].state_changelog_topics = vec![TopicInfo {

@@ -4,7 +4,8 @@ use std::fmt;
 
 use streams_core::broker::{BrokerError, BrokerErrorKind};
 
-use crate::protocol::{ErrorCode, streams_group_heartbeat::Topology};
+use super::state::Identity;
+use crate::protocol::ErrorCode;
 
 /// An error that ends the membership: each poll returns it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,21 +64,17 @@ pub(super) struct Refused<'a> {
 impl fmt::Display for Refused<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.message {
-            Some(message) => write!(f, "{}: {message}", self.code),
-            None => self.code.fmt(f),
+            Some(message) if !message.is_empty() => write!(f, "{}: {message}", self.code),
+            _ => self.code.fmt(f),
         }
     }
 }
 
 /// Java's classification, but for what Java takes for the end though it is none: a group that was
 /// deleted under its members is joined anew, and an unexpected error of the server passes.
-pub(super) fn refusal(
-    refused: Refused<'_>,
-    group: &str,
-    topology: &Topology,
-    is_joining: bool,
-) -> Refusal {
+pub(super) fn refusal(refused: Refused<'_>, own: &Identity, is_joining: bool) -> Refusal {
     use BrokerErrorKind::{InvalidRequest, Unauthorized};
+    let group = &*own.group_id;
     let end = |kind, text: String| Refusal::Final(Failure::new(kind, text));
     match refused.code {
         ErrorCode::FENCED_MEMBER_EPOCH | ErrorCode::UNKNOWN_MEMBER_ID => Refusal::Lost,
@@ -104,10 +101,8 @@ pub(super) fn refusal(
             );
             end(Unauthorized, text)
         }
-        ErrorCode::TOPIC_AUTHORIZATION_FAILED => {
-            end(Unauthorized, no_topics(group, &refused, topology))
-        }
-        ErrorCode::UNSUPPORTED_VERSION => end(InvalidRequest, unsupported(group, &refused)),
+        ErrorCode::TOPIC_AUTHORIZATION_FAILED => end(Unauthorized, no_topics(own, &refused)),
+        ErrorCode::UNSUPPORTED_VERSION => end(InvalidRequest, unsupported(own, &refused)),
         ErrorCode::GROUP_MAX_SIZE_REACHED => {
             let text = format!(
                 "group {group} is full: {refused}; start fewer stream threads, or raise \
@@ -130,19 +125,22 @@ fn other_type(group: &str, refused: &Refused<'_>) -> String {
 }
 
 /// The coordinator does not say which topics.
-fn no_topics(group: &str, refused: &Refused<'_>, topology: &Topology) -> String {
+fn no_topics(own: &Identity, refused: &Refused<'_>) -> String {
     format!(
-        "this client may not describe all topics of group {group}: {refused}; it needs DESCRIBE \
-         on each of {}",
-        topology.topics().join(", ")
+        "this client may not describe all topics of group {}: {refused}; it needs DESCRIBE on each \
+         of {}",
+        own.group_id,
+        own.introduction.topology.topics().join(", ")
     )
 }
 
-fn unsupported(group: &str, refused: &Refused<'_>) -> String {
+fn unsupported(own: &Identity, refused: &Refused<'_>) -> String {
     format!(
-        "the coordinator of group {group} does not serve streams groups: {refused}; they need \
-         Apache Kafka 4.2 or newer with the feature streams.version at 1 or higher \
-         (kafka-features.sh upgrade --feature streams.version=1)"
+        "the cluster at {} does not serve streams groups, as {} is one: {refused}; they need \
+         Apache Kafka 4.2 or newer, the feature streams.version at 1 or higher \
+         (kafka-features.sh upgrade --feature streams.version=1), and streams among \
+         group.coordinator.rebalance.protocols",
+        own.bootstrap_servers, own.group_id
     )
 }
 
@@ -159,19 +157,35 @@ pub(super) fn other_topology(group: &str, difference: Option<&str>) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::protocol::streams_group_heartbeat::Subtopology;
+    use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-    fn topology() -> Topology {
+    use super::*;
+    use crate::protocol::streams_group_heartbeat::{Introduction, Subtopology, Topology};
+
+    fn identity() -> Identity {
         let subtopology = Subtopology {
             source_topics: vec!["orders".into(), "users".into()],
             ..Subtopology::default()
         };
-        Topology { epoch: 0, subtopologies: vec![subtopology] }
+        let introduction = Introduction {
+            rack_id: None,
+            topology: Topology { epoch: 0, subtopologies: vec![subtopology] },
+            process_id: "process".to_owned(),
+            user_endpoint: None,
+            client_tags: BTreeMap::new(),
+        };
+        Identity {
+            group_id: "app".into(),
+            member_id: "m1".into(),
+            introduction: Arc::new(introduction),
+            rebalance_timeout: Duration::from_secs(300),
+            deadline: None,
+            bootstrap_servers: "kafka-1:9092".to_owned(),
+        }
     }
 
     fn refuse(code: ErrorCode, message: Option<&str>, is_joining: bool) -> Refusal {
-        refusal(Refused { code, message }, "app", &topology(), is_joining)
+        refusal(Refused { code, message }, &identity(), is_joining)
     }
 
     fn end(code: ErrorCode, message: Option<&str>) -> Failure {
@@ -257,6 +271,7 @@ mod tests {
         let failure = end(ErrorCode::UNSUPPORTED_VERSION, None);
         assert_eq!(failure.kind, BrokerErrorKind::InvalidRequest);
         assert!(failure.text.contains("Apache Kafka 4.2"), "{failure:?}");
+        assert!(failure.text.contains("kafka-1:9092"), "{failure:?}");
         let failure = end(ErrorCode::GROUP_MAX_SIZE_REACHED, None);
         assert!(failure.text.contains("group.streams.max.size"), "{failure:?}");
         let failure = end(ErrorCode::STREAMS_INVALID_TOPOLOGY, Some("topic a b is not valid"));

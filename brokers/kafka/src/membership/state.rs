@@ -20,7 +20,7 @@ mod answers;
 use std::{sync::Arc, time::Duration};
 
 use streams_core::{
-    broker::{BrokerError, GroupEvent, OwnedTasks, TopologySpec},
+    broker::{BrokerError, CommitTicket, GroupEvent, OwnedTasks, TopologySpec},
     stores::Timestamp,
 };
 
@@ -40,6 +40,11 @@ use crate::protocol::streams_group_heartbeat::{Heartbeat, Introduction, JOIN, LE
 const SOON: Duration = Duration::from_millis(500);
 /// How often it is tried to say that a member leaves.
 const FAREWELLS: u8 = 3;
+/// A coordinator gives a member that joins under the id of another the same tasks and the same
+/// epoch, and tells neither: both would process them. It has a new epoch, by which the older one is
+/// fenced, only if the newer says something else of itself. So each join asks for a rebalance
+/// time-out that is some milliseconds longer than what was set, by the clock.
+const NONCES: i64 = 1000;
 
 /// Who the member is, and what it goes by.
 #[derive(Debug)]
@@ -112,6 +117,8 @@ pub(super) struct State {
     phase: Phase,
     /// Counts the joins: what is answered late must not be taken for the present membership's.
     incarnation: u64,
+    /// Differs from join to join, by the clock.
+    nonce: i32,
     /// What the stream thread holds.
     owned: OwnedTasks,
     /// What the coordinator knows of it; `None` where that is not certain.
@@ -134,14 +141,15 @@ pub(super) struct State {
 impl State {
     /// A member that has not joined. `interval` is how often to send heartbeats before the
     /// coordinator has said so.
-    pub(super) fn new(identity: Arc<Identity>, spec: &TopologySpec, interval: Duration) -> Self {
+    pub(super) fn new(identity: Arc<Identity>, topology: TopologySpec, interval: Duration) -> Self {
         Self {
             identity,
             phase: Phase::Outside,
             incarnation: 0,
+            nonce: 0,
             owned: OwnedTasks::default(),
             told: None,
-            assignment: Assignment::new(spec),
+            assignment: Assignment::new(topology),
             needs_topics: false,
             inquiry: None,
             statuses: Statuses::default(),
@@ -184,6 +192,7 @@ impl State {
 
     fn join(&mut self, now: Timestamp) {
         self.incarnation += 1;
+        self.nonce = i32::try_from(now.as_millis().rem_euclid(NONCES)).unwrap_or(0);
         self.phase = Phase::Joining;
         // Whatever it may still be closing: a member that joins holds nothing.
         self.owned = OwnedTasks::default();
@@ -270,6 +279,12 @@ impl State {
 
     pub(super) fn fenced(&self) -> BrokerError {
         fenced(&self.identity)
+    }
+
+    /// The answer to a commit, once.
+    pub(super) fn poll_commit(&mut self, ticket: CommitTicket) -> Option<Result<(), BrokerError>> {
+        let identity = &self.identity;
+        self.commits.poll(ticket, || fenced(identity))
     }
 
     // What the driver does.
@@ -375,6 +390,7 @@ impl State {
             member_id: Arc::clone(&identity.member_id),
             member_epoch,
             endpoint_information_epoch: self.endpoint_epoch,
+            rebalance_timeout_ms: introduction.as_ref().map(|_| self.rebalance_timeout_ms()),
             introduction,
             owned,
             shutdown_application: self.shut_down,
@@ -399,6 +415,12 @@ impl State {
              it, or do less between two polls"
         ));
         self.say_farewell(1, now);
+    }
+
+    fn rebalance_timeout_ms(&self) -> i32 {
+        let ms = i32::try_from(self.identity.rebalance_timeout.as_millis()).unwrap_or(i32::MAX);
+        // The nonce counts for the longest, too.
+        ms.min(i32::MAX - self.nonce) + self.nonce
     }
 
     /// Forgets a membership.

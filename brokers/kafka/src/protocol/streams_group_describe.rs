@@ -50,6 +50,8 @@ pub(crate) struct DescribedSubtopology {
 /// An internal topic as the group has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct DescribedTopic {
+    /// As many as the coordinator has worked out.
+    pub(crate) partitions: i32,
     pub(crate) topic_configs: BTreeMap<String, String>,
 }
 
@@ -124,11 +126,11 @@ fn read_names(from: &mut Reader) -> Result<BTreeSet<String>> {
 fn read_topics(from: &mut Reader) -> Result<BTreeMap<String, DescribedTopic>> {
     let topics = from.array("a sub-topology's internal topics", |from| {
         let name = from.string("a topic's name")?;
-        from.i32("a topic's partitions")?;
+        let partitions = from.i32("a topic's partitions")?;
         from.i16("a topic's replication factor")?;
         let topic_configs = read_key_values(from)?;
         from.skip_tagged_fields()?;
-        Ok((name, DescribedTopic { topic_configs }))
+        Ok((name, DescribedTopic { partitions, topic_configs }))
     })?;
     Ok(topics.into_iter().collect())
 }
@@ -302,8 +304,9 @@ mod tests {
         let subtopology = &read.topology["0"];
         assert!(subtopology.source_topics.contains("source"));
         assert!(subtopology.repartition_sink_topics.contains("sink"));
-        let configs = &subtopology.state_changelog_topics["changelog"].topic_configs;
-        assert_eq!(configs["retention.ms"], "-1");
+        let changelog = &subtopology.state_changelog_topics["changelog"];
+        assert_eq!(changelog.partitions, 3);
+        assert_eq!(changelog.topic_configs["retention.ms"], "-1");
         assert!(subtopology.repartition_source_topics.contains_key("repartition"));
         let ids: Vec<_> = read.members.iter().map(|member| &*member.member_id).collect();
         assert_eq!(ids, ["m1", "m2"]);

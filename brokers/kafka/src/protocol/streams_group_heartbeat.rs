@@ -30,7 +30,9 @@ pub(crate) struct Heartbeat {
     pub(crate) member_epoch: i32,
     /// The epoch of the instances' addresses that this member last heard; -1 for none.
     pub(crate) endpoint_information_epoch: i32,
-    /// What is said once, by joining.
+    /// How long the group waits for this member to give up a task; said by joining.
+    pub(crate) rebalance_timeout_ms: Option<i32>,
+    /// What else is said once, by joining.
     pub(crate) introduction: Option<Arc<Introduction>>,
     /// All three lists of tasks are there, or none: the coordinator takes owned tasks for given up
     /// only where it sees all.
@@ -42,7 +44,6 @@ pub(crate) struct Heartbeat {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Introduction {
     pub(crate) rack_id: Option<String>,
-    pub(crate) rebalance_timeout_ms: i32,
     pub(crate) topology: Topology,
     pub(crate) process_id: String,
     pub(crate) user_endpoint: Option<(String, u16)>,
@@ -98,7 +99,7 @@ impl Heartbeat {
         // Static membership is not served yet.
         to.nullable_string(None);
         to.nullable_string(introduction.and_then(|own| own.rack_id.as_deref()));
-        to.put_i32(introduction.map_or(-1, |own| own.rebalance_timeout_ms));
+        to.put_i32(self.rebalance_timeout_ms.unwrap_or(-1));
         nullable(to, introduction.map(|own| &own.topology), |to, topology| topology.write(to));
         self.write_owned(to);
         to.nullable_string(introduction.map(|own| &*own.process_id));

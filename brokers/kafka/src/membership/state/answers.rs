@@ -42,8 +42,7 @@ impl State {
         let message = response.error_message.as_deref();
         let refused = Refused { code: response.error_code, message };
         let is_joining = matches!(self.phase, Phase::Joining);
-        let topology = &self.identity.introduction.topology;
-        match refusal(refused, &self.identity.group_id, topology, is_joining) {
+        match refusal(refused, &self.identity, is_joining) {
             Refusal::Lost if !is_joining => {
                 self.farewell.unknown();
                 self.lose(&refused.to_string());

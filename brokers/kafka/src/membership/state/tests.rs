@@ -53,7 +53,6 @@ impl Member {
     fn with_deadline(deadline: Option<Duration>) -> Self {
         let introduction = Introduction {
             rack_id: None,
-            rebalance_timeout_ms: 60_000,
             topology: Topology::default(),
             process_id: "p".to_owned(),
             user_endpoint: None,
@@ -70,7 +69,7 @@ impl Member {
         let subtopology =
             SubtopologySpec { source_topics: vec!["orders".into()], ..SubtopologySpec::default() };
         let spec = TopologySpec { epoch: 0, subtopologies: vec![subtopology] };
-        let state = State::new(Arc::new(identity), &spec, Duration::from_secs(3));
+        let state = State::new(Arc::new(identity), spec, Duration::from_secs(3));
         Self { state, owned: OwnedTasks::default(), now: 1_000_000 }
     }
 
@@ -199,6 +198,21 @@ fn it_joins_with_its_first_poll_and_introduces_itself() {
 }
 
 #[test]
+fn each_join_differs_from_an_earlier_one_of_the_same_id() {
+    let joins = [0, 1, 999].map(|ms| {
+        let mut member = Member::new();
+        member.now += ms;
+        member.poll();
+        let first = member.beat().heartbeat.rebalance_timeout_ms;
+        member.lose_answer();
+        assert_eq!(member.next_beat().heartbeat.rebalance_timeout_ms, first, "the same join");
+        first
+    });
+    assert_eq!(joins, [Some(60_000), Some(60_001), Some(60_999)]);
+    assert_eq!(Member::settled(&["0_0"]).next_beat().heartbeat.rebalance_timeout_ms, None);
+}
+
+#[test]
 fn what_it_owns_is_told_at_once_and_only_when_it_changes() {
     let mut member = Member::new();
     member.poll();
@@ -224,6 +238,7 @@ fn heartbeat_of(member: &Member, member_epoch: i32) -> Heartbeat {
         member_id: Arc::clone(&member.state.identity.member_id),
         member_epoch,
         endpoint_information_epoch: -1,
+        rebalance_timeout_ms: None,
         introduction: None,
         owned: None,
         shutdown_application: false,

@@ -17,7 +17,10 @@ use streams_core::{
     broker::{BrokerError, GroupOptions, TopologySpec},
 };
 
-use super::Member;
+use super::{
+    Member,
+    lossy::{Lossy, Trouble},
+};
 use crate::{KafkaConfig, client::Client, transport::KrafkaTransport};
 
 #[derive(Debug)]
@@ -83,6 +86,15 @@ impl Cluster {
             Ok::<_, BrokerError>(call(admin).await)
         });
         done.unwrap()
+    }
+
+    /// The same cluster, to which connections suffer some trouble.
+    pub(super) fn troubled(&self) -> (Self, Arc<Trouble>) {
+        let trouble = Arc::new(Trouble::default());
+        let lossy = Lossy::new(Arc::clone(&self.client.transport), &trouble);
+        let mut client = self.client.clone();
+        client.transport = Arc::new(lossy);
+        (Self { client, transport: self.transport.clone() }, trouble)
     }
 
     pub(super) fn member(&self, group: &str, id: &str, topology: &TopologySpec) -> Member {

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use bytes::Bytes;
@@ -14,23 +14,59 @@ use crate::{
     transport::{Api, Lane, Leader, Node, Request, Transport, TransportError, TransportErrorKind},
 };
 
-/// Passes requests on, and loses the answers to heartbeats.
+/// Passes requests on, unless the cluster is away, and loses answers to heartbeats.
 #[derive(Clone, Debug)]
 pub(super) struct Lossy {
     inner: Arc<dyn Transport>,
+    trouble: Arc<Trouble>,
+}
+
+/// What goes wrong.
+#[derive(Debug, Default)]
+pub(super) struct Trouble {
     /// How many answers will get lost.
-    pub(super) losses: Arc<AtomicUsize>,
+    losses: AtomicUsize,
+    is_away: AtomicBool,
+    /// How often a group was described.
+    described: AtomicUsize,
 }
 
 impl Lossy {
-    pub(super) fn new(inner: Arc<dyn Transport>) -> Self {
-        Self { inner, losses: Arc::default() }
+    pub(super) fn new(inner: Arc<dyn Transport>, trouble: &Arc<Trouble>) -> Self {
+        Self { inner, trouble: Arc::clone(trouble) }
+    }
+}
+
+impl Trouble {
+    pub(super) fn lose(&self, answers: usize) {
+        self.losses.store(answers, Ordering::SeqCst);
+    }
+
+    pub(super) fn set_away(&self, is_away: bool) {
+        self.is_away.store(is_away, Ordering::SeqCst);
+    }
+
+    pub(super) fn described(&self) -> usize {
+        self.described.load(Ordering::SeqCst)
+    }
+
+    fn takes_answer(&self) -> bool {
+        let take = |left: usize| left.checked_sub(1);
+        self.losses.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take).is_ok()
+    }
+
+    fn check(&self) -> Result<(), TransportError> {
+        if self.is_away.load(Ordering::SeqCst) {
+            return Err(TransportError::new(TransportErrorKind::Network, "the cluster is away"));
+        }
+        Ok(())
     }
 }
 
 impl Transport for Lossy {
     fn lane(&self, client_id: &str) -> Arc<dyn Lane> {
-        Arc::new(LossyLane { inner: self.inner.lane(client_id), losses: Arc::clone(&self.losses) })
+        let trouble = Arc::clone(&self.trouble);
+        Arc::new(LossyLane { inner: self.inner.lane(client_id), trouble })
     }
 
     fn partition_count(&self, topic: &str) -> Option<i32> {
@@ -53,7 +89,7 @@ impl Transport for Lossy {
 #[derive(Debug)]
 struct LossyLane {
     inner: Arc<dyn Lane>,
-    losses: Arc<AtomicUsize>,
+    trouble: Arc<Trouble>,
 }
 
 impl Lane for LossyLane {
@@ -63,13 +99,14 @@ impl Lane for LossyLane {
         request: Request,
     ) -> BoxFuture<'static, Result<Bytes, TransportError>> {
         let is_heartbeat = request.api == Api::StreamsGroupHeartbeat;
-        let (sent, losses) = (self.inner.send(node, request), Arc::clone(&self.losses));
+        if request.api == Api::StreamsGroupDescribe {
+            self.trouble.described.fetch_add(1, Ordering::SeqCst);
+        }
+        let (sent, trouble) = (self.inner.send(node, request), Arc::clone(&self.trouble));
         async move {
+            trouble.check()?;
             let answer = sent.await;
-            let take = |left: usize| left.checked_sub(1);
-            let is_lost = is_heartbeat
-                && losses.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take).is_ok();
-            if is_lost {
+            if is_heartbeat && trouble.takes_answer() {
                 let what = "the answer got lost";
                 return Err(TransportError::new(TransportErrorKind::Network, what));
             }

@@ -1,8 +1,7 @@
 //! A member of a group of a real cluster.
 
 use streams_core::broker::{
-    BrokerError, BrokerErrorKind, CommittedOffset, GroupStatusCode, InternalTopicSpec,
-    TopicPartition,
+    BrokerError, BrokerErrorKind, CommittedOffset, InternalTopicSpec, TopicPartition,
 };
 
 use super::{
@@ -61,11 +60,13 @@ fn a_missing_source_topic_is_named_until_it_exists() {
     assert!(status[0].detail.contains(&missing), "{}", status[0]);
     cluster.make_topic(&missing, 2);
     member.settle(2);
-    // What is lost is told, though not before the status that says why.
     member.membership.leave().unwrap();
 }
 
-fn committed(member: &mut Member, of: &[TopicPartition]) -> Vec<Option<CommittedOffset>> {
+pub(super) fn committed(
+    member: &mut Member,
+    of: &[TopicPartition],
+) -> Vec<Option<CommittedOffset>> {
     for _ in 0..TRIES {
         if let Some(found) = member.membership.committed(of).unwrap() {
             return found;
@@ -75,7 +76,7 @@ fn committed(member: &mut Member, of: &[TopicPartition]) -> Vec<Option<Committed
     panic!("the committed offsets were not found")
 }
 
-fn commit(
+pub(super) fn commit(
     member: &mut Member,
     offsets: &[(TopicPartition, CommittedOffset)],
 ) -> Result<(), BrokerError> {

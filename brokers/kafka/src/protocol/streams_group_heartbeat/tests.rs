@@ -18,6 +18,7 @@ fn heartbeat(member_epoch: i32) -> Heartbeat {
         member_id: "m".into(),
         member_epoch,
         endpoint_information_epoch: -1,
+        rebalance_timeout_ms: None,
         introduction: None,
         owned: None,
         shutdown_application: false,
@@ -91,13 +92,13 @@ fn a_member_that_joins_introduces_itself() {
     };
     let introduction = Introduction {
         rack_id: Some("x".to_owned()),
-        rebalance_timeout_ms: 9,
         topology: Topology { epoch: 0, subtopologies: vec![subtopology] },
         process_id: "p".to_owned(),
         user_endpoint: Some(("h".to_owned(), 0x1234)),
         client_tags: BTreeMap::from([("a".to_owned(), "b".to_owned())]),
     };
     let joins = Heartbeat {
+        rebalance_timeout_ms: Some(9),
         introduction: Some(Arc::new(introduction)),
         owned: Some(OwnedTasks::default()),
         ..heartbeat(JOIN)
