@@ -66,7 +66,7 @@ impl Broker for KafkaBroker {
         topology: TopologySpec,
         wake: WakeUp,
     ) -> Result<Box<dyn Membership>, BrokerError> {
-        Ok(Box::new(KafkaMembership::start(&self.client, options, &topology, wake)?))
+        Ok(Box::new(KafkaMembership::start(&self.client, options, topology, wake)?))
     }
 
     fn admin(&self) -> Arc<dyn Admin> {

@@ -64,11 +64,11 @@ impl KafkaMembership {
     pub(crate) fn start(
         client: &Client,
         options: GroupOptions,
-        topology: &TopologySpec,
+        topology: TopologySpec,
         wake: WakeUp,
     ) -> Result<Self, BrokerError> {
         check(&options)?;
-        let identity = Arc::new(identity(client, &options, topology)?);
+        let identity = Arc::new(identity(client, &options, &topology)?);
         tell_group_configs(&options);
         let state = State::new(Arc::clone(&identity), topology, options.heartbeat_interval);
         let shared = Arc::new(Shared::new(state, wake, Arc::new(SystemClock)));

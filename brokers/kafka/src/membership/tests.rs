@@ -32,7 +32,7 @@ struct Member {
 impl Member {
     fn start(client: &Client, options: GroupOptions, topology: &TopologySpec) -> Self {
         let wake = WakeUp::new();
-        let membership = KafkaMembership::start(client, options, topology, wake.clone());
+        let membership = KafkaMembership::start(client, options, topology.clone(), wake.clone());
         Self { membership: membership.unwrap(), wake, owned: OwnedTasks::default() }
     }
 

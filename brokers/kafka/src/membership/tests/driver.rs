@@ -363,7 +363,7 @@ fn what_streams_groups_do_not_serve_is_refused_by_name() {
     let refused = |change: fn(&mut GroupOptions), topology: TopologySpec| {
         let mut options = GroupOptions::new("group", "process", "m1");
         change(&mut options);
-        let refused = KafkaMembership::start(&client, options, &topology, WakeUp::new());
+        let refused = KafkaMembership::start(&client, options, topology, WakeUp::new());
         let refused = refused.unwrap_err();
         assert_eq!(refused.kind(), BrokerErrorKind::InvalidRequest);
         refused.to_string()
