@@ -182,7 +182,7 @@ impl Run {
     /// Waits for its end.
     pub(crate) fn end(mut self) -> Told {
         // Whoever writes on must find a reader.
-        let errors: Vec<String> = self.progress.map(Result::unwrap).collect();
+        let errors: Vec<String> = self.progress.by_ref().map(Result::unwrap).collect();
         let mut told = String::new();
         self.child.stdout.take().unwrap().read_to_string(&mut told).unwrap();
         assert!(self.child.wait().unwrap().success(), "{told}\n{errors:#?}");
@@ -203,5 +203,14 @@ impl Run {
             restored: number("restored "),
             counts,
         }
+    }
+}
+
+/// A test that fails leaves no process behind.
+impl Drop for Run {
+    fn drop(&mut self) {
+        // It may have ended long ago.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
