@@ -210,7 +210,7 @@ impl Run {
 impl Drop for Run {
     fn drop(&mut self) {
         // It may have ended long ago.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.child.kill().unwrap_or_default();
+        self.child.wait().map(drop).unwrap_or_default();
     }
 }

@@ -57,7 +57,21 @@ fn status((code, detail): (i8, String)) -> Option<GroupStatus> {
     if found.is_none() {
         tracing::warn!(code, "the group has a condition that is not known here: {detail}");
     }
-    found.map(|code| GroupStatus { code, detail })
+    found.map(|code| GroupStatus { code, detail: with_advice(code, detail) })
+}
+
+/// The coordinator's words name the topics; what to do about them is not said there.
+fn with_advice(code: GroupStatusCode, detail: String) -> String {
+    let advice = match code {
+        GroupStatusCode::MissingSourceTopics => {
+            "create them, or correct their names in the topology"
+        }
+        GroupStatusCode::IncorrectlyPartitionedTopics => {
+            "topics that are joined or merged by key need equal numbers of partitions"
+        }
+        _ => return detail,
+    };
+    format!("{}: {advice}", detail.trim_end_matches('.'))
 }
 
 #[cfg(test)]
