@@ -21,8 +21,8 @@ pub(crate) struct Engine {
     tasks: Vec<Running>,
     /// Which task reads a partition.
     readers: BTreeMap<(Arc<str>, i32), usize>,
-    /// Records so far in each partition: the offset of the next one.
-    ends: BTreeMap<(Arc<str>, i32), i64>,
+    /// Records so far in each partition, by the name of its queue: the offset of the next one.
+    ends: BTreeMap<TopicPartition, i64>,
     outbox: Outbox,
     changelogs: ChangelogLog,
     now: Timestamp,
@@ -100,7 +100,8 @@ impl Engine {
             stores.resize_with(stores.len().max(store.index + 1), || None);
             stores[store.index] = Some((store.build)(env)?);
         }
-        let mut task = StreamTask::new(TaskParts {
+        let make = if options.merged { StreamTask::merged } else { StreamTask::new };
+        let mut task = make(TaskParts {
             id,
             topology: topology.clone(),
             subtopologies,
@@ -139,11 +140,13 @@ impl Engine {
     fn append(&mut self, record: &SentRecord) -> Result<(), StreamsError> {
         let key = (Arc::clone(&record.topic), record.partition);
         let Some(reader) = self.readers.get(&key).copied() else { return Ok(()) };
-        let end = self.ends.entry(key).or_insert(0);
+        let partition = TopicPartition::new(Arc::clone(&record.topic), record.partition);
+        let task = &mut self.tasks[reader].task;
+        let Some(counted) = task.queue_name(&partition) else { return Ok(()) };
+        let end = self.ends.entry(counted.clone()).or_insert(0);
         let batch = one_record_batch(record, *end)?;
         *end += 1;
-        let partition = TopicPartition::new(Arc::clone(&record.topic), record.partition);
-        self.tasks[reader].task.push(&partition, batch)
+        task.push(&partition, batch)
     }
 
     /// Moves the clock once, fires what is due, and works.

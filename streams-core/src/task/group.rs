@@ -10,8 +10,8 @@ use crate::{
     broker::{CommittedOffset, TopicPartition},
     error::StreamsError,
     heap::MinHeap,
-    processor::{SourceQueue, TaskState},
-    topology::partition_bucket,
+    processor::{Entry, TaskState},
+    topology::{NodeKind, NodeSpec, SourceTopics, partition_bucket},
 };
 
 /// `max.task.idle.ms` as Kafka reads it.
@@ -24,46 +24,84 @@ pub(crate) enum TaskIdle {
     Wait(i64),
 }
 
-/// All partitions of one task.
+/// A partition that gets its queue.
+#[derive(Clone, Copy)]
+pub(super) struct NewQueue<'a> {
+    pub(super) partition: &'a TopicPartition,
+    /// The source that reads it.
+    pub(super) node: &'a NodeSpec,
+    pub(super) entry: &'a dyn Entry,
+}
+
+/// The queues of a task in the making.
+#[derive(Default)]
+pub(super) struct Queues {
+    queues: Vec<PartitionQueue>,
+    /// By slot, the queue of the partition.
+    queue_of: Vec<u16>,
+    /// The queue of each pattern.
+    by_pattern: BTreeMap<Arc<str>, u16>,
+}
+
+impl Queues {
+    /// A queue for each partition.
+    pub(super) fn by_partition(&mut self, new: NewQueue<'_>) {
+        let queue = self.add(new.partition.clone(), &new);
+        self.queue_of.push(queue);
+    }
+
+    /// One queue for all partitions that a pattern picks, under the name of the pattern.
+    pub(super) fn by_pattern(&mut self, new: NewQueue<'_>) {
+        let NodeKind::Source { topics: SourceTopics::Pattern(pattern), .. } = &new.node.kind else {
+            return self.by_partition(new);
+        };
+        let known = self.by_pattern.get(pattern).copied();
+        let queue = known.unwrap_or_else(|| {
+            let name = TopicPartition::new(Arc::clone(pattern), new.partition.partition);
+            self.add(name, &new)
+        });
+        self.by_pattern.insert(Arc::clone(pattern), queue);
+        self.queue_of.push(queue);
+    }
+
+    fn add(&mut self, name: TopicPartition, NewQueue { node, entry, .. }: &NewQueue<'_>) -> u16 {
+        self.queues.push(PartitionQueue::new(name, Arc::clone(&node.name), entry.queue()));
+        u16::try_from(self.queues.len() - 1).unwrap_or(u16::MAX)
+    }
+}
+
+/// All partitions of one task, by their slots, and their queues.
 pub(super) struct PartitionGroup {
     queues: Vec<PartitionQueue>,
+    /// By slot, the queue of the partition: one of its own, but in Java's test driver.
+    queue_of: Vec<u16>,
     /// Queues with a head, by its timestamp; unused where there is only one queue.
     by_time: MinHeap<Timestamp, u16>,
     idle: TaskIdle,
-    /// When waiting for an empty partition ends, by slot.
+    /// When waiting for an empty queue ends.
     deadlines: BTreeMap<u16, Timestamp>,
-    /// The slots in the order in which they are waited for, one after the other: that of Java's
+    /// The queues in the order in which they are waited for, one after the other: that of Java's
     /// hash map, since it decides when a record is taken.
     wait_order: Vec<u16>,
 }
 
 impl PartitionGroup {
-    pub(super) fn new(
-        queues: impl Iterator<Item = (TopicPartition, Arc<str>, Box<dyn SourceQueue>)>,
-        idle: TaskIdle,
-    ) -> Self {
-        let queues =
-            queues.map(|(partition, node, source)| PartitionQueue::new(partition, node, source));
-        let queues: Vec<PartitionQueue> = queues.collect();
+    pub(super) fn new(Queues { queues, queue_of, .. }: Queues, idle: TaskIdle) -> Self {
         let mut wait_order: Vec<u16> = (0_u16..).take(queues.len()).collect();
-        wait_order.sort_by_key(|slot| {
-            partition_bucket(&queues[usize::from(*slot)].partition, queues.len())
-        });
+        wait_order
+            .sort_by_key(|at| partition_bucket(&queues[usize::from(*at)].partition, queues.len()));
         let (by_time, deadlines) = (MinHeap::default(), BTreeMap::new());
-        Self { queues, by_time, idle, deadlines, wait_order }
+        Self { queues, queue_of, by_time, idle, deadlines, wait_order }
     }
 
-    pub(super) fn slot_of(&self, partition: &TopicPartition) -> Option<u16> {
-        let at = self.queues.iter().position(|queue| queue.partition == *partition)?;
-        u16::try_from(at).ok()
-    }
-
+    /// The queue of a partition.
     pub(super) fn queue(&self, slot: u16) -> &PartitionQueue {
-        &self.queues[usize::from(slot)]
+        &self.queues[usize::from(self.queue_of[usize::from(slot)])]
     }
 
+    /// The same, to change it.
     pub(super) fn queue_mut(&mut self, slot: u16) -> &mut PartitionQueue {
-        &mut self.queues[usize::from(slot)]
+        &mut self.queues[usize::from(self.queue_of[usize::from(slot)])]
     }
 
     pub(super) fn queues(&self) -> impl Iterator<Item = &PartitionQueue> {
@@ -81,33 +119,39 @@ impl PartitionGroup {
         batch: RecordBatch,
         task: &mut TaskState,
     ) -> Result<(), StreamsError> {
-        let queue = &mut self.queues[usize::from(slot)];
+        let at = self.queue_of[usize::from(slot)];
+        let queue = &mut self.queues[usize::from(at)];
         let was_empty = queue.is_empty();
-        queue.push(batch, task)?;
+        queue.push(slot, batch, task)?;
         if let (true, Some(timestamp)) = (was_empty, queue.head_timestamp())
             && self.queues.len() > 1
         {
-            self.by_time.push(timestamp, slot);
+            self.by_time.push(timestamp, at);
         }
         Ok(())
     }
 
-    /// Takes the record with the lowest timestamp: its slot, and its timestamp unless it was
+    /// Takes the record with the lowest timestamp: its queue, and its timestamp unless it was
     /// skipped. `None` if nothing is buffered.
     pub(super) fn take(
         &mut self,
         task: &mut TaskState,
-    ) -> Result<Option<(u16, Option<Timestamp>)>, StreamsError> {
-        if let [only] = self.queues.as_mut_slice() {
-            return if only.is_empty() { Ok(None) } else { Ok(Some((0, only.take(0, task)?))) };
+    ) -> Result<Option<(&mut PartitionQueue, Option<Timestamp>)>, StreamsError> {
+        if self.queues.len() == 1 {
+            let only = &mut self.queues[0];
+            if only.is_empty() {
+                return Ok(None);
+            }
+            let taken = only.take(task)?;
+            return Ok(Some((only, taken)));
         }
-        let Some((_, slot)) = self.by_time.pop() else { return Ok(None) };
-        let queue = &mut self.queues[usize::from(slot)];
-        let taken = queue.take(slot, task);
+        let Some((_, at)) = self.by_time.pop() else { return Ok(None) };
+        let queue = &mut self.queues[usize::from(at)];
+        let taken = queue.take(task);
         if let Some(timestamp) = queue.head_timestamp() {
-            self.by_time.push(timestamp, slot);
+            self.by_time.push(timestamp, at);
         }
-        Ok(Some((slot, taken?)))
+        Ok(Some((queue, taken?)))
     }
 
     /// Whether a record may be taken: not while a partition without buffered records may still
@@ -126,18 +170,18 @@ impl PartitionGroup {
             }
             return true;
         }
-        for slot in &self.wait_order {
-            let queue = &self.queues[usize::from(*slot)];
+        for at in &self.wait_order {
+            let queue = &self.queues[usize::from(*at)];
             if !queue.is_empty() {
-                self.deadlines.remove(slot);
+                self.deadlines.remove(at);
                 continue;
             }
             if queue.lag != Some(0) {
-                self.deadlines.remove(slot);
+                self.deadlines.remove(at);
                 return false;
             }
             let end = Timestamp::from_millis(now.as_millis().saturating_add(idle));
-            if now < *self.deadlines.entry(*slot).or_insert(end) {
+            if now < *self.deadlines.entry(*at).or_insert(end) {
                 return false;
             }
         }

@@ -28,6 +28,8 @@ enum HeadState {
 /// The head without its key and value, which the source keeps.
 struct Head {
     state: HeadState,
+    /// The task's partition that it was read from.
+    slot: u16,
     /// [`Timestamp::NONE`] for skipped records.
     timestamp: Timestamp,
     offset: i64,
@@ -36,13 +38,21 @@ struct Head {
     bytes: usize,
 }
 
+/// What is read of an opened batch, and which of the task's partitions it came from.
+struct Open {
+    slot: u16,
+    batch: DecodedBatch,
+    position: RecordPosition,
+}
+
 /// One partition of a task: fetched batches in, records out in offset order.
 pub(super) struct PartitionQueue {
     pub(super) partition: TopicPartition,
     source_node: Arc<str>,
     source: Box<dyn SourceQueue>,
-    waiting: VecDeque<RecordBatch>,
-    open: Option<(DecodedBatch, RecordPosition)>,
+    /// Batches with the slot of the partition each came from.
+    waiting: VecDeque<(u16, RecordBatch)>,
+    open: Option<Open>,
     head: Head,
     /// Records in `waiting` and `open`, not counting the head.
     buffered: usize,
@@ -72,6 +82,7 @@ impl PartitionQueue {
             open: None,
             head: Head {
                 state: HeadState::Empty,
+                slot: 0,
                 timestamp: Timestamp::NONE,
                 offset: 0,
                 leader_epoch: None,
@@ -115,25 +126,22 @@ impl PartitionQueue {
         (!self.is_empty()).then_some(self.head.timestamp)
     }
 
-    /// Appends fetched batches; loads a head if there was none.
+    /// Appends a fetched batch of the task's partition `slot`; loads a head if there was none.
     pub(super) fn push(
         &mut self,
+        slot: u16,
         batch: RecordBatch,
         task: &mut TaskState,
     ) -> Result<(), StreamsError> {
         self.buffered += usize::try_from(batch.record_count()).unwrap_or(0);
         self.buffered_bytes += batch.size();
-        self.waiting.push_back(batch);
+        self.waiting.push_back((slot, batch));
         if self.is_empty() { self.load_head(task) } else { Ok(()) }
     }
 
     /// Takes the head: sets the record context of `task` to it and loads the next one.
     /// `None` if the head was a skipped record.
-    pub(super) fn take(
-        &mut self,
-        slot: u16,
-        task: &mut TaskState,
-    ) -> Result<Option<Timestamp>, StreamsError> {
+    pub(super) fn take(&mut self, task: &mut TaskState) -> Result<Option<Timestamp>, StreamsError> {
         let head = &mut self.head;
         let state = std::mem::replace(&mut head.state, HeadState::Empty);
         if state == HeadState::Empty {
@@ -146,7 +154,7 @@ impl PartitionQueue {
         task.counters.bytes_consumed += head.bytes as u64;
         if state == HeadState::Record {
             let context = &mut task.context;
-            context.slot = Some(slot);
+            context.slot = Some(head.slot);
             context.offset = head.offset;
             context.leader_epoch = head.leader_epoch;
             context.timestamp = timestamp;
@@ -179,7 +187,7 @@ impl PartitionQueue {
     /// ones does, the last of them becomes a head that only moves the offset.
     fn load_head(&mut self, task: &mut TaskState) -> Result<(), StreamsError> {
         while self.open_batch()? {
-            let Some((batch, position)) = &mut self.open else { break };
+            let Some(Open { slot, batch, position }) = &mut self.open else { break };
             let read = batch.record_at(*position);
             let Some((record, next)) = read.map_err(|error| damaged(&self.partition, error))?
             else {
@@ -193,6 +201,7 @@ impl PartitionQueue {
             }
             let head = &mut self.head;
             let epoch = batch.leader_epoch();
+            head.slot = *slot;
             head.offset = record.offset;
             head.leader_epoch = (epoch >= 0).then_some(epoch);
             head.bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
@@ -205,7 +214,7 @@ impl PartitionQueue {
                 Ok(headers) => {
                     head.headers = headers;
                     let (source, seen) = (&mut self.source, &head.headers);
-                    let from = &self.partition;
+                    let from = &task.partitions[usize::from(*slot)];
                     source.load(&record, batch.body(), from, seen, self.partition_time)
                 }
                 Err(error) => Err(LoadError::Undecodable { part: "header", error }),
@@ -233,7 +242,7 @@ impl PartitionQueue {
         if self.open.is_some() {
             return Ok(true);
         }
-        let Some(batch) = self.waiting.pop_front() else {
+        let Some((slot, batch)) = self.waiting.pop_front() else {
             self.buffered = 0;
             return Ok(false);
         };
@@ -241,8 +250,8 @@ impl PartitionQueue {
         let decoded = batch
             .decode(&DecodeOptions::default())
             .map_err(|error| damaged(&self.partition, error))?;
-        let start = decoded.start();
-        self.open = Some((decoded, start));
+        let position = decoded.start();
+        self.open = Some(Open { slot, batch: decoded, position });
         Ok(true)
     }
 
@@ -254,8 +263,9 @@ impl PartitionQueue {
         timestamp: Timestamp,
         task: &mut TaskState,
     ) -> Result<(), StreamsError> {
-        let Head { offset, headers, .. } = &self.head;
-        let record = format!("the record of {} at offset {offset}", self.partition);
+        let Head { slot, offset, headers, .. } = &self.head;
+        let partition = &task.partitions[usize::from(*slot)];
+        let record = format!("the record of {partition} at offset {offset}");
         let (part, error) = match error {
             LoadError::Timestamp(error) => {
                 let what = format!("{record} has no valid timestamp");
@@ -265,8 +275,8 @@ impl PartitionQueue {
             LoadError::Undecodable { part, error } => (part, error),
         };
         let context = ErrorContext {
-            topic: &self.partition.topic,
-            partition: self.partition.partition,
+            topic: &partition.topic,
+            partition: partition.partition,
             offset: *offset,
             timestamp,
             headers,

@@ -8,7 +8,7 @@ use std::{
 
 use state_stores::{StateStore, Timestamp, WriteBatch};
 
-use super::group::{PartitionGroup, TaskIdle};
+use super::group::{NewQueue, PartitionGroup, Queues, TaskIdle};
 use crate::{
     batch::RecordBatch,
     broker::{CommittedOffset, TaskId, TopicPartition},
@@ -81,19 +81,38 @@ impl StreamTask {
     /// # Errors
     /// If no source of these sub-topologies reads one of the partitions.
     pub fn new(parts: TaskParts) -> Result<Self, StreamsError> {
+        Self::wired(parts, Queues::by_partition)
+    }
+
+    /// As [`new`](Self::new), for the merged mode of the test driver: as in Java's, all topics that
+    /// a pattern picks are one queue.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn merged(parts: TaskParts) -> Result<Self, StreamsError> {
+        Self::wired(parts, Queues::by_pattern)
+    }
+
+    fn wired(
+        parts: TaskParts,
+        add_queue: fn(&mut Queues, NewQueue<'_>),
+    ) -> Result<Self, StreamsError> {
         let TaskParts { id, topology, subtopologies, application_id, partitions, .. } = parts;
         let wired = topology.wire(&subtopologies, &application_id);
         let node_names: Arc<[Arc<str>]> =
             topology.parts.nodes.iter().map(|node| Arc::clone(&node.name)).collect();
-        let mut queues = Vec::with_capacity(partitions.len());
+        let mut queues = Queues::default();
         for partition in &partitions {
             let source = topology.source_of(&subtopologies, &partition.topic, &application_id);
-            let entry = source.and_then(|node| Some((node, wired.entries[node].as_ref()?)));
+            let entry = source.and_then(|node| Some((node, wired.entries[node].as_deref()?)));
             let Some((node, entry)) = entry else {
                 let what = format!("no source of task {id} reads topic {}", partition.topic);
                 return Err(StreamsError::new(ErrorKind::Topic, what));
             };
-            queues.push((partition.clone(), Arc::clone(&node_names[node]), entry.queue()));
+            add_queue(
+                &mut queues,
+                NewQueue { partition, node: &topology.parts.nodes[node], entry },
+            );
         }
         let idle = match parts.max_task_idle_ms {
             wait if wait < 0 => TaskIdle::Never,
@@ -110,7 +129,7 @@ impl StreamTask {
             handlers: parts.handlers,
             wall_clock: parts.now,
         });
-        let group = PartitionGroup::new(queues.into_iter(), idle);
+        let group = PartitionGroup::new(queues, idle);
         Ok(Self { state, group, lives: wired.lives, flush_order, commit_needed: false })
     }
 
@@ -139,9 +158,20 @@ impl StreamTask {
         &self.state.partitions
     }
 
+    /// What the queue of a partition is named after: the partition, in [`merged`](Self::merged) mode
+    /// the pattern that picked it.
+    pub fn queue_name(&self, partition: &TopicPartition) -> Option<&TopicPartition> {
+        self.slot_of(partition).map(|slot| &self.group.queue(slot).partition)
+    }
+
+    fn slot_of(&self, partition: &TopicPartition) -> Option<u16> {
+        let at = self.state.partitions.iter().position(|own| own == partition)?;
+        u16::try_from(at).ok()
+    }
+
     /// Continues `partition` where the group left off; records below `committed` are skipped.
     pub fn resume(&mut self, partition: &TopicPartition, committed: &CommittedOffset) {
-        let Some(slot) = self.group.slot_of(partition) else { return };
+        let Some(slot) = self.slot_of(partition) else { return };
         let queue = self.group.queue_mut(slot);
         queue.resume(committed.offset, &committed.metadata);
         self.state.stream_time = self.state.stream_time.max(queue.partition_time());
@@ -156,20 +186,20 @@ impl StreamTask {
         partition: &TopicPartition,
         batch: RecordBatch,
     ) -> Result<(), StreamsError> {
-        let Some(slot) = self.group.slot_of(partition) else { return Ok(()) };
+        let Some(slot) = self.slot_of(partition) else { return Ok(()) };
         self.group.push(slot, batch, &mut self.state)
     }
 
     /// How many records of `partition` the broker has that were not fetched yet, as far as known.
     pub fn set_lag(&mut self, partition: &TopicPartition, lag: Option<i64>) {
-        if let Some(slot) = self.group.slot_of(partition) {
+        if let Some(slot) = self.slot_of(partition) {
             self.group.queue_mut(slot).lag = lag;
         }
     }
 
     /// Records buffered of `partition`.
     pub fn buffered(&self, partition: &TopicPartition) -> usize {
-        self.group.slot_of(partition).map_or(0, |slot| self.group.queue(slot).len())
+        self.slot_of(partition).map_or(0, |slot| self.group.queue(slot).len())
     }
 
     /// Records buffered of all partitions.
@@ -207,12 +237,12 @@ impl StreamTask {
 
     #[inline]
     fn process_one(&mut self) -> Outcome {
-        let Some((slot, timestamp)) = self.group.take(&mut self.state)? else { return Ok(()) };
+        let Some((queue, timestamp)) = self.group.take(&mut self.state)? else { return Ok(()) };
         self.commit_needed = true;
         self.state.counters.processed += 1;
         if let Some(timestamp) = timestamp {
             self.state.stream_time = self.state.stream_time.max(timestamp);
-            self.group.queue_mut(slot).process(&mut self.state)?;
+            queue.process(&mut self.state)?;
         }
         if self.state.punctuations.has_due(PunctuationKind::StreamTime, self.state.stream_time) {
             self.fire(PunctuationKind::StreamTime, self.state.stream_time)?;

@@ -24,8 +24,11 @@ pub use {
     spec::{InternalTopicConfigs, InternalTopicKind, TaskStore},
 };
 
-pub(crate) use java_order::partition_bucket;
-use node::{NodeSpec, StoreDefinition};
+use node::StoreDefinition;
+pub(crate) use {
+    java_order::partition_bucket,
+    node::{NodeKind, NodeSpec},
+};
 
 /// A checked topology: what an application or a test driver runs.
 ///
