@@ -14,6 +14,7 @@
 
 mod arguments;
 mod texts;
+mod counts;
 mod report;
 
 use std::{fs::File, io::IsTerminal, path::Path, process::ExitCode, sync::Arc, time::Duration};
@@ -23,9 +24,7 @@ use streams_dsl::{
     core::{Clock, SystemClock, broker::Acks},
     prelude::*,
 };
-use streams_examples::{
-    Feed, FeedOptions, Lag, Result, Stop, at, with_causes, words_of, write_tsv,
-};
+use streams_examples::{Feed, FeedOptions, Lag, Result, Stop, at, with_causes, words_of};
 use tokio::time::MissedTickBehavior;
 
 use arguments::Arguments;
@@ -124,21 +123,9 @@ async fn run(arguments: &Arguments) -> Result<()> {
         return Ok(());
     }
     done.processed = committed(&lag)?.since(before);
-    let found = streams.with_store(counts, |_, store| {
-        let all = store.all()?;
-        store.collect(all)
-    });
-    let mut words: Vec<(String, i64)> = Vec::new();
-    for part in found.await? {
-        words.extend(part?.into_iter().map(|(word, count)| (word, count.value)));
-    }
+    let most = counts::read(&streams, counts, arguments.output.as_deref()).await?;
     streams.close().await?;
-    words.sort_unstable();
-    if let Some(output) = &arguments.output {
-        write_tsv(output, words.iter().map(|(word, count)| (word, *count)))
-            .map_err(|error| at(output, &error))?;
-    }
-    report::finished(&done, &words, &folder, arguments.output.as_deref());
+    report::finished(&done, &most, &folder, arguments.output.as_deref());
     Ok(())
 }
 

@@ -4,8 +4,7 @@ use std::path::Path;
 
 use streams_examples::Fed;
 
-/// How many words the table shows.
-const SHOWN: usize = 20;
+use crate::counts::Most;
 
 /// Records that the application processed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,7 +42,9 @@ impl Progress {
         let Processed { lines, words } = processed;
         let share = |part: i64, all: i64| if all <= 0 { 1.0 } else { part as f64 / all as f64 };
         let read = share(fed.bytes as i64, fed.bytes_in_all as i64);
-        let counted = read * share(lines, written.lines) * share(words, written.words);
+        // Lines that were read may still be on their way into the log.
+        let written_lines = written.lines.max(fed.lines as i64);
+        let counted = read * share(lines, written_lines) * share(words, written.words);
         let (read, counted) = ((100.0 * read) as u64, (100.0 * counted) as u64);
         let mut line = format!("read {read} %, counted {counted} %: {lines} lines, {words} words");
         if restored > 0 {
@@ -83,8 +84,8 @@ pub(crate) fn stopped(done: &Done) {
 }
 
 /// The table, sorted by count, and what was done.
-pub(crate) fn finished(done: &Done, words: &[(String, i64)], folder: &Path, output: Option<&Path>) {
-    println!("{}\n", table(words));
+pub(crate) fn finished(done: &Done, most: &Most, folder: &Path, output: Option<&Path>) {
+    println!("{}\n", table(most));
     print_counters(done);
     println!("log        {}", folder.join("log").display());
     println!("state      {}", folder.join("state").display());
@@ -115,41 +116,32 @@ fn print_counters(done: &Done) {
     println!("read       {} new lines", done.fed.lines);
 }
 
-/// The most frequent words; of two as frequent, the first of the alphabet.
-fn table(words: &[(String, i64)]) -> String {
-    let mut most: Vec<&(String, i64)> = words.iter().collect();
-    most.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    most.truncate(SHOWN);
-    let width = most.iter().map(|(word, _)| word.chars().count()).max().unwrap_or(0).max(4);
+fn table(Most { rows, words }: &Most) -> String {
+    let width = rows.iter().map(|(word, _)| word.chars().count()).max().unwrap_or(0).max(4);
     let mut text = format!("{:<width$}  {:>9}", "word", "count");
-    for (word, count) in &most {
+    for (word, count) in rows {
         text += &format!("\n{word:<width$}  {count:>9}");
     }
-    text + &format!("\n{} of {} words", most.len(), words.len())
+    text + &format!("\n{} of {words} words", rows.len())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn words(rows: &[(&str, i64)]) -> Vec<(String, i64)> {
-        rows.iter().map(|(word, count)| ((*word).to_owned(), *count)).collect()
-    }
-
     #[test]
-    fn the_table_shows_the_most_frequent_words_first() {
-        let shown = table(&words(&[("a", 1), ("b", 12), ("longest", 1)]));
+    fn the_table_lines_words_and_counts_up() {
+        let rows = [("b", 12), ("a", 1), ("longest", 1)];
+        let rows = rows.map(|(word, count)| (word.to_owned(), count)).to_vec();
+        let shown = table(&Most { rows, words: 30 });
         assert_eq!(
             shown,
             "word         count\n\
              b               12\n\
              a                1\n\
              longest          1\n\
-             3 of 3 words"
+             3 of 30 words"
         );
-        let many: Vec<_> = (0..30).map(|number| (format!("w{number}"), number)).collect();
-        assert_eq!(table(&many).lines().count(), SHOWN + 2);
-        assert!(table(&many).ends_with("20 of 30 words"));
-        assert_eq!(table(&[]), "word      count\n0 of 0 words");
+        assert_eq!(table(&Most::default()), "word      count\n0 of 0 words");
     }
 }
