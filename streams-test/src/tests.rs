@@ -10,6 +10,8 @@ use streams_core::{
 
 use crate::{DriverOptions, TopologyTestDriver};
 
+mod spans;
+
 type Counts = KeyValueStore<String, i64>;
 
 /// Counts words and forwards all counts each second of stream time.
@@ -161,17 +163,20 @@ fn a_task_reads_the_lowest_timestamp_first_over_its_partitions() {
         .add_sink::<String, i64>("sink", "out", &["both"]);
     let topology = builder.build().unwrap();
     assert_eq!(topology.subtopology_count(), 1);
+    let both = |driver: &TopologyTestDriver| {
+        driver.input::<String, i64>("b").pipe("k", 2, 20).unwrap();
+        driver.input::<String, i64>("a").pipe("k", 1, 10).unwrap();
+        let read = driver.output::<String, i64>("out").read_key_values().unwrap();
+        read.into_iter().map(|(_, value)| value).collect::<Vec<_>>()
+    };
     let driver = TopologyTestDriver::new(&topology).unwrap();
-    driver.input::<String, i64>("b").pipe("k", 2, 20).unwrap();
-    driver.input::<String, i64>("a").pipe("k", 1, 10).unwrap();
-    let values: Vec<i64> = driver
-        .output::<String, i64>("out")
-        .read_all()
-        .unwrap()
-        .into_iter()
-        .map(|r| r.value)
-        .collect();
-    assert_eq!(values, [2, 1], "each pipe works until nothing is left");
+    assert_eq!(both(&driver), [2, 1], "each pipe works until nothing is left");
+
+    let options = DriverOptions::new().max_task_idle_ms(1_000);
+    let driver = TopologyTestDriver::with(&topology, &options).unwrap();
+    assert_eq!(both(&driver), [1], "the first record waits for the other partition");
+    driver.advance_wall_clock(Duration::from_secs(1)).unwrap();
+    assert_eq!(driver.output::<String, i64>("out").read_key_values().unwrap(), [("k".into(), 2)]);
 }
 
 #[test]

@@ -85,6 +85,12 @@ impl<P, KIn, VIn, KOut, VOut> Bound<P, KIn, VIn, KOut, VOut>
 where
     P: Processor<KIn, VIn, KOut, VOut>,
 {
+    /// What surrounds log lines of the processor. Calls for single records have one only where
+    /// somebody traces: entering it costs more than most of them.
+    fn span(&self) -> tracing::Span {
+        tracing::info_span!("node", name = &*self.name)
+    }
+
     #[inline]
     fn run(
         &self,
@@ -105,6 +111,7 @@ where
     P: Processor<KIn, VIn, KOut, VOut>,
 {
     fn process(&self, key: KIn, value: VIn, task: &mut TaskState) -> Outcome {
+        let _entered = tracing::trace_span!("node", name = &*self.name).entered();
         let headers = task.context.headers.clone();
         let record = Record { key, value, timestamp: task.context.timestamp, headers };
         self.run(task, |processor, ctx| processor.process(record, ctx))
@@ -116,6 +123,7 @@ where
     P: Processor<KIn, VIn, KOut, VOut>,
 {
     fn init(&self, task: &mut TaskState) -> Outcome {
+        let _entered = self.span().entered();
         task.node = self.id;
         let mut processor = self.processor.borrow_mut();
         let outcome = processor.init(&mut Context::new(self.id, &self.children, task));
@@ -123,14 +131,17 @@ where
     }
 
     fn punctuate(&self, due: Punctuation, task: &mut TaskState) -> Outcome {
+        let _entered = self.span().entered();
         self.run(task, |processor, ctx| processor.punctuate(due, ctx))
     }
 
     fn flush(&self, task: &mut TaskState) -> Outcome {
+        let _entered = self.span().entered();
         self.run(task, Processor::flush)
     }
 
     fn close(&self) {
+        let _entered = self.span().entered();
         // A panic inside the processor may have left the cell borrowed; there is nothing to close then.
         if let Ok(mut processor) = self.processor.try_borrow_mut() {
             processor.close();

@@ -50,16 +50,18 @@ pub trait TimestampExtractor<K, V>: Send + Sync + 'static {
     ) -> Result<Timestamp, ProcessorError>;
 }
 
-impl<K, V, F> TimestampExtractor<K, V> for F
+/// A closure may give a [`Timestamp`] or what becomes one, as chrono's `DateTime<Utc>`.
+impl<K, V, F, T> TimestampExtractor<K, V> for F
 where
-    F: Fn(&ConsumerRecord<'_, K, V>, Timestamp) -> Timestamp + Send + Sync + 'static,
+    F: Fn(&ConsumerRecord<'_, K, V>, Timestamp) -> T + Send + Sync + 'static,
+    T: Into<Timestamp>,
 {
     fn extract(
         &self,
         record: &ConsumerRecord<'_, K, V>,
         partition_time: Timestamp,
     ) -> Result<Timestamp, ProcessorError> {
-        Ok(self(record, partition_time))
+        Ok(self(record, partition_time).into())
     }
 }
 

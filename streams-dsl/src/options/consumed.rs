@@ -68,7 +68,31 @@ impl<KS, VS, T> Consumed<KS, VS, T> {
 
     /// Finds the event time of records, in place of their own timestamp.
     ///
-    /// A closure names its types: `|record: &ConsumerRecord<'_, String, Order>, partition_time|`.
+    /// A closure names its types: `|record: &ConsumerRecord<'_, String, Order>, partition_time|`. It
+    /// gives a timestamp, or what becomes one.
+    ///
+    /// # Example: the time that a value begins with
+    /// ```
+    /// use chrono::{DateTime, Utc};
+    /// use streams_dsl::{ConsumerRecord, prelude::*};
+    /// # use streams_test::TopologyTestDriver;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let time = |record: &ConsumerRecord<'_, String, String>, _: Timestamp| {
+    ///     let time = record.value.split(' ').next().and_then(|time| time.parse().ok());
+    ///     time.unwrap_or(DateTime::<Utc>::UNIX_EPOCH)
+    /// };
+    /// let consumed = Consumed::new().timestamp_extractor(time);
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream_with::<String, String, _, _, _>("log", consumed).to("events");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<String, String>("log").pipe("host", "2024-05-01T12:00:00Z started", 0)?;
+    /// let events = driver.output::<String, String>("events").read_all()?;
+    /// let time = DateTime::<Utc>::try_from(events[0].timestamp)?;
+    /// assert_eq!(time.to_rfc3339(), "2024-05-01T12:00:00+00:00");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn timestamp_extractor<E>(self, extractor: E) -> Consumed<KS, VS, E> {
         let Self { key, value, reset, named, .. } = self;
         Consumed { key, value, extractor, reset, named }
