@@ -119,8 +119,10 @@ pub(super) struct State {
     incarnation: u64,
     /// Differs from join to join, by the clock.
     nonce: i32,
-    /// What the stream thread holds.
+    /// What the stream thread held when it polled last.
     owned: OwnedTasks,
+    /// With what that poll handed out: until the next one the thread may be at work on it.
+    may_own: Option<OwnedTasks>,
     /// What the coordinator knows of it; `None` where that is not certain.
     told: Option<OwnedTasks>,
     assignment: Assignment,
@@ -148,6 +150,7 @@ impl State {
             incarnation: 0,
             nonce: 0,
             owned: OwnedTasks::default(),
+            may_own: None,
             told: None,
             assignment: Assignment::new(topology),
             needs_topics: false,
@@ -173,6 +176,7 @@ impl State {
         now: Timestamp,
     ) -> Result<Polled, BrokerError> {
         self.last_poll = now;
+        self.may_own = None;
         match &self.phase {
             Phase::Failed(failure) => Err(failure.error()),
             Phase::Lost => {
@@ -216,8 +220,14 @@ impl State {
         let is_ready = self.statuses.is_ready();
         let epoch = self.epoch();
         let assignment = epoch.and_then(|epoch| self.assignment.hand_out(epoch, is_ready));
-        let status = || self.statuses.hand_out().map(GroupEvent::Status);
-        assignment.map(GroupEvent::Assignment).or_else(status)
+        let Some(assignment) = assignment else {
+            return self.statuses.hand_out().map(GroupEvent::Status);
+        };
+        let mut both = assignment.tasks();
+        both.active.extend(&self.owned.active);
+        both.standby.extend(&self.owned.standby);
+        self.may_own = Some(both);
+        Some(GroupEvent::Assignment(assignment))
     }
 
     /// Whether a poll would return something.
@@ -378,8 +388,9 @@ impl State {
         let (member_epoch, introduction, owned) = match self.phase {
             _ if self.farewell.is_pending() => (LEAVE, None, None),
             Phase::Member(epoch) => {
-                let is_told = self.told.as_ref() == Some(&self.owned);
-                (epoch, None, (!is_told).then(|| self.owned.clone()))
+                let owned = self.may_own.as_ref().unwrap_or(&self.owned);
+                let is_told = self.told.as_ref() == Some(owned);
+                (epoch, None, (!is_told).then(|| owned.clone()))
             }
             Phase::Outside | Phase::Joining | Phase::Lost | Phase::Failed(_) => {
                 (JOIN, Some(Arc::clone(&identity.introduction)), Some(OwnedTasks::default()))
@@ -429,7 +440,8 @@ impl State {
         self.commits.fence(|| fenced(&identity));
         self.queries.forget();
         self.assignment.forget();
-        (self.told, self.inquiry, self.needs_topics) = (None, None, false);
+        (self.may_own, self.told) = (None, None);
+        (self.inquiry, self.needs_topics) = (None, false);
         self.endpoint_epoch = -1;
         self.schedule.give_up();
     }

@@ -285,7 +285,31 @@ fn what_it_has_lost_is_assigned_again() {
     let mut member = Member::settled(&["0_0"]);
     member.owned = OwnedTasks::default();
     assert_eq!(member.assignment().tasks(), tasks(&["0_0"]));
-    assert_eq!(member.answer(ok(2)).owned, Some(OwnedTasks::default()));
+    assert_eq!(member.answer(ok(2)).owned, None, "it has it again, or soon");
+    member.poll();
+    assert_eq!(member.answer(ok(2)).owned, Some(OwnedTasks::default()), "it has not");
+    member.owned = tasks(&["0_0"]);
+    member.poll();
+    assert_eq!(member.beat().heartbeat.owned, Some(tasks(&["0_0"])));
+}
+
+#[test]
+fn what_was_handed_out_counts_as_owned_until_the_next_poll() {
+    let mut member = Member::new();
+    member.poll();
+    member.answer(assigns(2, &["0_0", "0_1"]));
+    member.resolve(2);
+    let all = member.assignment();
+    // The thread is at work on them, and has not polled since: 0_1 is not given up by silence.
+    assert_eq!(member.answer(assigns(2, &["0_0"])).owned, Some(all.tasks()));
+    assert_eq!(member.answer(ok(2)).owned, Some(all.tasks()));
+    member.resolve(2);
+    member.owned = all.tasks();
+    let fewer = member.assignment();
+    assert_eq!(member.answer(ok(2)).owned, None);
+    member.owned = fewer.tasks();
+    member.poll();
+    assert_eq!(member.beat().heartbeat.owned, Some(fewer.tasks()));
 }
 
 #[test]
