@@ -33,9 +33,9 @@ use crate::{
     protocol::ErrorCode,
 };
 
-/// How many requests a connection may have in flight: each partition has one batch at a time, and
-/// a request carries those of many.
-const IN_FLIGHT_MAX: usize = 64;
+/// How many requests a connection may have in flight; more wait. A lane has a few: a request of a
+/// producer carries the batches of many partitions.
+const IN_FLIGHT_MAX: usize = 8;
 
 /// A cluster, reached through krafka.
 #[derive(Clone)]
