@@ -40,10 +40,14 @@ fn state_that_is_not_there_is_restored_from_the_changelog() {
     let desk = Desk::new("restored", 1_000);
     let first = desk.run("one");
     assert_eq!(first.restored, 0);
-    let second = desk.run("another");
-    assert_eq!(second.counts, Some(desk.expected()));
-    assert_eq!(second.processed, 0);
-    // Not as many as there are words: what a task restored before it moved to another thread is
-    // not restored again, and counted by nobody.
-    assert!(second.restored > 0);
+    let words = desk.expected().len() as u64;
+    // An instance whose first thread has given tasks up ends, with nothing left to process, perhaps
+    // before its second has got them: it restores what it has. Another has them all.
+    let restored_all = (1..=20).any(|n| {
+        let again = desk.run(&format!("another-{n}"));
+        assert_eq!(again.counts, Some(desk.expected()));
+        assert_eq!(again.processed, 0);
+        again.restored >= words
+    });
+    assert!(restored_all, "no instance restored the counts of all {words} words");
 }
