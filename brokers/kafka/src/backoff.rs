@@ -4,7 +4,15 @@ use std::time::Duration;
 
 const FIRST: Duration = Duration::from_millis(50);
 /// Work goes on within a second of a broker's return, however long it was away.
-const LONGEST: Duration = Duration::from_secs(1);
+pub(crate) const LONGEST: Duration = Duration::from_secs(1);
+
+/// What follows so many failures in a row: nothing after none, then [`FIRST`], doubled each time.
+pub(crate) fn pause(failures: u32, longest: Duration) -> Duration {
+    match failures.checked_sub(1) {
+        None => Duration::ZERO,
+        Some(doublings) => FIRST.saturating_mul(1 << doublings.min(10)).min(longest),
+    }
+}
 
 /// Doubles with each try.
 #[derive(Clone, Debug, Default)]
@@ -15,9 +23,8 @@ pub(crate) struct Backoff {
 impl Backoff {
     /// How long to wait this time.
     pub(crate) fn next(&mut self) -> Duration {
-        let factor = 1u32.checked_shl(self.tries).unwrap_or(u32::MAX);
         self.tries = self.tries.saturating_add(1);
-        FIRST.saturating_mul(factor).min(LONGEST)
+        pause(self.tries, LONGEST)
     }
 
     /// How often there was a wait since the last success.

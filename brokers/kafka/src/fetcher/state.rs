@@ -16,6 +16,7 @@ use super::{
     plan::Node,
 };
 use crate::{
+    backoff::pause,
     protocol::ErrorCode,
     transport::{Leader, Transport, TransportError},
 };
@@ -34,14 +35,6 @@ const MISSING_MAX: Duration = Duration::from_millis(2500);
 
 /// So many useless answers in a row are worth a line in the log.
 const FAILURES_TOLD: u32 = 3;
-
-/// 50 ms after the first failure, twice as long after each further one.
-fn backoff(failures: u32, longest: Duration) -> Duration {
-    match failures.checked_sub(1) {
-        None => Duration::ZERO,
-        Some(doublings) => Duration::from_millis(50 << doublings.min(8)).min(longest),
-    }
-}
 
 /// What is known of the cluster at the moment.
 pub(super) trait Cluster {
@@ -337,7 +330,7 @@ impl State {
         self.refresh.is_running = false;
         if let Err(error) = result {
             self.refresh.failures += 1;
-            self.refresh.retry_at = now + backoff(self.refresh.failures, NODE_BACKOFF_MAX);
+            self.refresh.retry_at = now + pause(self.refresh.failures, NODE_BACKOFF_MAX);
             self.outages.begin(Place::Cluster, now, &error);
             self.fail_unless_retriable(&error);
             return;
@@ -371,7 +364,7 @@ impl State {
     fn node_failed(&mut self, now: Duration, id: i32, error: &TransportError) {
         let node = self.nodes.entry(id).or_default();
         node.failures += 1;
-        node.retry_at = now + backoff(node.failures, NODE_BACKOFF_MAX);
+        node.retry_at = now + pause(node.failures, NODE_BACKOFF_MAX);
         for partition in self.partitions.values_mut() {
             partition.is_stale |= partition.leader.is_some_and(|leader| leader.node == id);
         }
@@ -390,7 +383,7 @@ impl State {
 impl Partition {
     /// Lets go of the leader, for the one that the broker names or until the cluster was asked.
     fn step_back(&mut self, now: Duration, named: Option<Leader>) {
-        self.retry_at = now + backoff(self.failures, BACKOFF_MAX);
+        self.retry_at = now + pause(self.failures, BACKOFF_MAX);
         self.failures += 1;
         self.suspect = self.leader.take();
         self.leader = named.filter(|named| self.believes(named));
@@ -411,7 +404,7 @@ impl Partition {
         outages: &mut Outages,
     ) {
         self.failures += 1;
-        self.retry_at = now + backoff(self.failures, BACKOFF_MAX);
+        self.retry_at = now + pause(self.failures, BACKOFF_MAX);
         self.is_stale = true;
         let count = cluster.partition_count(&name.topic);
         let missing = match cluster.topic_error(&name.topic) {

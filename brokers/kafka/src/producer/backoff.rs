@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-const DELAY_MIN: Duration = Duration::from_millis(50);
-/// So short that work goes on within two seconds of a broker's return (`retry.backoff.max.ms`).
-const DELAY_MAX: Duration = Duration::from_secs(1);
+use crate::backoff::{LONGEST, pause};
 
 /// How often a trouble that lasts is logged.
 const WARNING_INTERVAL: Duration = Duration::from_secs(5);
@@ -18,9 +16,8 @@ pub(super) struct Backoff {
 
 impl Backoff {
     pub(super) fn failed(&mut self, now: Duration) {
-        let delay = DELAY_MIN.saturating_mul(1 << self.failures.min(10)).min(DELAY_MAX);
         self.failures = self.failures.saturating_add(1);
-        self.until = now + delay;
+        self.until = now + pause(self.failures, LONGEST);
     }
 
     pub(super) fn reset(&mut self) {
