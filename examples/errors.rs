@@ -4,6 +4,8 @@ use std::{error::Error, fmt, io, ops::Deref, path::Path};
 
 use streams_dsl::{BrokerError, core::broker::BrokerErrorKind};
 
+pub use streams_dsl::core::with_causes;
+
 /// What the examples return: any error ends them with its text.
 pub type Result<T> = std::result::Result<T, Failure>;
 
@@ -41,15 +43,4 @@ impl fmt::Debug for Failure {
 /// An I/O error with the path it is about.
 pub fn at(path: &Path, error: &io::Error) -> String {
     format!("{}: {error}", path.display())
-}
-
-/// An error with all its causes, on one line.
-pub fn with_causes(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text += &format!(": {error}");
-        cause = error.source();
-    }
-    text
 }

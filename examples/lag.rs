@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use streams_dsl::{
-    Broker, KafkaStreams, SourceTopics, Topology,
+    Broker, KafkaStreams, Topology,
     core::{
-        NodeRole,
+        InternalTopicConfigs,
         broker::{OffsetSpec, TopicPartition},
     },
 };
@@ -18,7 +18,6 @@ use crate::Result;
 pub struct Lag {
     broker: Arc<dyn Broker>,
     application_id: String,
-    /// As the topology names them: internal ones without the application id.
     sources: Vec<Arc<str>>,
     before: Vec<(TopicPartition, i64, i64)>,
 }
@@ -26,16 +25,15 @@ pub struct Lag {
 impl Lag {
     /// Of the application `application_id`, which runs `topology`.
     pub fn of(broker: &Arc<dyn Broker>, application_id: &str, topology: &Topology) -> Self {
-        let described = topology.describe();
-        let nodes = described.subtopologies.into_iter().flat_map(|subtopology| subtopology.nodes);
-        let sources = nodes.filter_map(|node| match node.role {
-            NodeRole::Source(SourceTopics::Named(topics)) => Some(topics),
-            _ => None,
+        let spec = topology.spec(application_id, &InternalTopicConfigs::default());
+        let sources = spec.subtopologies.into_iter().flat_map(|subtopology| {
+            let internal = subtopology.repartition_source_topics.into_iter().map(|it| it.name);
+            subtopology.source_topics.into_iter().chain(internal)
         });
         Self {
             broker: Arc::clone(broker),
             application_id: application_id.to_owned(),
-            sources: sources.flatten().collect(),
+            sources: sources.collect(),
             before: Vec::new(),
         }
     }
@@ -45,13 +43,10 @@ impl Lag {
         let group = self.broker.group_admin().describe_group(&self.application_id)?;
         let committed = group.map(|group| group.offsets).unwrap_or_default();
         let mut partitions = Vec::new();
-        for source in &self.sources {
-            let internal = format!("{}-{source}", self.application_id);
-            let found = self.broker.admin().describe_topics(&[internal.as_str(), &**source])?;
-            for topic in found.into_iter().flatten() {
-                let partition = |number| TopicPartition::new(Arc::clone(&topic.name), number);
-                partitions.extend((0..topic.partitions).map(partition));
-            }
+        let names: Vec<&str> = self.sources.iter().map(|source| &**source).collect();
+        for topic in self.broker.admin().describe_topics(&names)?.into_iter().flatten() {
+            let partition = |number| TopicPartition::new(Arc::clone(&topic.name), number);
+            partitions.extend((0..topic.partitions).map(partition));
         }
         let asked: Vec<_> =
             partitions.iter().map(|partition| (partition.clone(), OffsetSpec::Latest)).collect();

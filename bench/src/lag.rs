@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use streams_dsl::{
-    Broker, SourceTopics, Topology,
+    Broker, Topology,
     core::{
-        NodeRole,
+        InternalTopicConfigs,
         broker::{OffsetSpec, TopicPartition},
     },
 };
@@ -29,33 +29,28 @@ pub(crate) struct Row {
 pub(crate) struct Lag {
     broker: Arc<dyn Broker>,
     application_id: String,
-    /// As the topology names them: internal ones without the application id.
     sources: Vec<Arc<str>>,
 }
 
 impl Lag {
     /// Of the application `application_id`, which runs `topology`.
     pub(crate) fn new(broker: &Arc<dyn Broker>, application_id: &str, topology: &Topology) -> Self {
-        let described = topology.describe().subtopologies;
-        let nodes = described.into_iter().flat_map(|subtopology| subtopology.nodes);
-        let sources = nodes.filter_map(|node| match node.role {
-            NodeRole::Source(SourceTopics::Named(topics)) => Some(topics),
-            _ => None,
+        let spec = topology.spec(application_id, &InternalTopicConfigs::default());
+        let sources = spec.subtopologies.into_iter().flat_map(|subtopology| {
+            let internal = subtopology.repartition_source_topics.into_iter().map(|it| it.name);
+            subtopology.source_topics.into_iter().chain(internal)
         });
         Self {
             broker: Arc::clone(broker),
             application_id: application_id.to_owned(),
-            sources: sources.flatten().collect(),
+            sources: sources.collect(),
         }
     }
 
     /// By partition; a topic that does not exist yet has none.
     pub(crate) fn rows(&self) -> Result<Vec<Row>> {
         let admin = self.broker.admin();
-        let own = |source: &Arc<str>| format!("{}-{source}", self.application_id);
-        let mut names: Vec<String> = self.sources.iter().map(own).collect();
-        names.extend(self.sources.iter().map(|source| source.to_string()));
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let names: Vec<&str> = self.sources.iter().map(|source| &**source).collect();
         let mut asked = Vec::new();
         for topic in admin.describe_topics(&names)?.into_iter().flatten() {
             asked.extend((0..topic.partitions).map(|number| {

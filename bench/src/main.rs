@@ -49,6 +49,8 @@ mod tests;
 
 use std::{error::Error, process::ExitCode};
 
+use streams_dsl::core::with_causes;
+
 use options::Options;
 
 /// Any error ends the program with its text.
@@ -117,15 +119,4 @@ async fn dispatch(arguments: &[String]) -> Result<bool> {
     };
     println!("{line}");
     Ok(true)
-}
-
-/// An error with all its causes, on one line.
-fn with_causes(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text += &format!(": {error}");
-        cause = error.source();
-    }
-    text
 }

@@ -29,7 +29,7 @@ mod runtime;
 pub use {
     clock::{Clock, ManualClock, Stopwatch, SystemClock},
     config::StreamsConfig,
-    error::{ErrorKind, Outcome, ProcessorError, Reaction, StreamsError},
+    error::{ErrorKind, Outcome, ProcessorError, Reaction, StreamsError, with_causes},
     handlers::{
         Decision, DeserializationHandler, ErrorContext, Handlers, LogAndContinue, LogAndFail,
         ProcessingHandler, UncaughtDecision, UncaughtHandler,
