@@ -1,7 +1,7 @@
 //! How RocksDB is set up, and why.
 
 use super::RocksMemory;
-use rocksdb::{BlockBasedOptions, DBCompressionType, Options};
+use rocksdb::{BlockBasedIndexType, BlockBasedOptions, DBCompressionType, Options};
 
 const MEMTABLE_BYTES: usize = 16 * 1024 * 1024;
 const BLOCK_BYTES: usize = 4 * 1024;
@@ -31,6 +31,11 @@ pub(super) fn table(memory: &RocksMemory) -> Options {
     // Point reads prevail: small blocks, and a filter that makes a missing key cheap.
     blocks.set_block_size(BLOCK_BYTES);
     blocks.set_bloom_filter(10.0, false);
+    // In parts of a block's size: a whole filter is larger than what a shard of a small cache
+    // holds, and would be read again at each get.
+    blocks.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+    blocks.set_partition_filters(true);
+    blocks.set_metadata_block_size(BLOCK_BYTES);
     blocks.set_format_version(5);
     let mut options = Options::default();
     options.set_block_based_table_factory(&blocks);
