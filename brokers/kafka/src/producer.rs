@@ -1,9 +1,10 @@
 //! Writes sealed batches to a cluster, each once and in order.
 //!
-//! * [`state`] decides: what goes where, what an answer means; it does no I/O.
+//! * [`state`] holds the batches and does no I/O; [`plan`] is what it sends next and to whom,
+//!   [`answer`] what an answer does to it.
 //! * [`slot`] is a partition, [`identity`] the producer id, [`verdict`] what errors mean,
-//!   [`backoff`] when to try again; [`answer`] is the state's reaction to answers.
-//! * [`driver`] carries it out on the network's thread.
+//!   [`backoff`] when to try again.
+//! * [`driver`] carries plans out on the network's thread.
 //! * [`partitions`] counts the partitions of topics.
 //!
 //! **Once and in order** (KIP-98, KIP-360): a partition has one batch on its way, and a batch that
@@ -20,6 +21,7 @@ mod verdict;
 mod identity;
 mod slot;
 mod state;
+mod plan;
 mod answer;
 mod driver;
 mod partitions;
@@ -77,7 +79,9 @@ impl KafkaProducer {
             acks,
             idempotent: options.idempotent && options.acks == Acks::All,
             delivery_timeout: options.delivery_timeout,
-            request_timeout: client.config.request_timeout,
+            // Shorter than the request's own: to be told that it takes long is better than to have
+            // no answer.
+            replica_timeout: client.config.request_timeout / 2,
         });
         let shared = Arc::new(Shared::new(state, wake));
         let lane = client.transport.lane(&options.client_id);

@@ -6,8 +6,9 @@ use streams_core::broker::{BrokerError, BrokerErrorKind};
 
 use super::{
     identity::ProducerId,
+    plan::Sent,
     slot::{Flight, Lasting, PATIENCE},
-    state::{Sent, State},
+    state::State,
     verdict::Verdict,
 };
 use crate::{

@@ -13,7 +13,10 @@ use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered}
 use streams_core::{Stopwatch, broker::WakeUp};
 use tokio::sync::Notify;
 
-use super::state::{Outgoing, Plan, Sent, State};
+use super::{
+    plan::{Outgoing, Plan, Sent},
+    state::State,
+};
 use crate::{
     protocol::{
         init_producer_id::{self, InitProducerIdResponse},

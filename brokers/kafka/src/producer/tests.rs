@@ -16,7 +16,10 @@ use streams_core::{
 };
 
 use self::cluster::FakeCluster;
-use super::state::{Outgoing, Plan, Sent, Settings, State};
+use super::{
+    plan::{Outgoing, Plan, Sent},
+    state::{Settings, State},
+};
 use crate::{
     protocol::{ErrorCode, init_producer_id::InitProducerIdResponse, produce::PartitionProduced},
     transport::{Leader, TransportError, TransportErrorKind},
@@ -29,7 +32,7 @@ fn settings() -> Settings {
         acks: -1,
         idempotent: true,
         delivery_timeout: DELIVERY,
-        request_timeout: Duration::from_secs(30),
+        replica_timeout: Duration::from_secs(15),
     }
 }
 

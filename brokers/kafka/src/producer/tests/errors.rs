@@ -166,6 +166,8 @@ fn a_fenced_producer_ends_with_all_it_holds() {
             assert_kind(&ack.result.unwrap_err(), BrokerErrorKind::Fenced, "t-0");
         }
         assert_kind(&bench.state.check().unwrap_err(), BrokerErrorKind::Fenced, "t-0");
+        bench.push(2, &["e"]);
+        assert_kind(&bench.error(), BrokerErrorKind::Fenced, "t-0");
         assert!(bench.plan().requests.is_empty());
     }
 }

@@ -121,7 +121,7 @@ fn without_idempotence_batches_have_no_stamp_and_need_no_id() {
     let plan = bench.plan();
     assert!(!plan.identify);
     let request = &plan.requests[0].request;
-    assert_eq!((request.acks, request.timeout_ms), (1, 30_000));
+    assert_eq!((request.acks, request.timeout_ms), (1, 15_000));
     assert_eq!(request.batches[0].stamp, ProducerStamp::NONE);
 }
 
