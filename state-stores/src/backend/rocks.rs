@@ -56,7 +56,7 @@ impl RocksBackend {
     pub fn open(folder: &Path, stores: &[&str], memory: &RocksMemory) -> Result<Self, StoreError> {
         let failed = |error| backend_error(folder, "open", error);
         let database_options = options::database(memory);
-        let table_options = options::table(memory);
+        let table_options = options::table(memory).map_err(failed)?;
         let families: Vec<_> = stores.iter().map(|name| format!("store-{name}")).collect();
         let mut all = match folder.join("CURRENT").exists() {
             true => DB::list_cf(&database_options, folder).map_err(failed)?,

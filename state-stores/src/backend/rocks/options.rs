@@ -5,6 +5,9 @@ use rocksdb::{BlockBasedIndexType, BlockBasedOptions, DBCompressionType, Options
 
 const MEMTABLE_BYTES: usize = 16 * 1024 * 1024;
 const BLOCK_BYTES: usize = 4 * 1024;
+/// A commit's writes are sorted: each is looked for from the one before, under a hint that all keys
+/// share. From the top of the memtable it would cost twice as much a commit.
+const INSERT_WITH_HINT: &str = "memtable_insert_with_hint_prefix_extractor=rocksdb.FixedPrefix.0;";
 
 /// Of a database.
 pub(super) fn database(memory: &RocksMemory) -> Options {
@@ -15,6 +18,8 @@ pub(super) fn database(memory: &RocksMemory) -> Options {
     options.set_atomic_flush(true);
     options.set_write_buffer_manager(&memory.memtables);
     options.set_max_background_jobs(2);
+    // Only the task's thread writes.
+    options.set_allow_concurrent_memtable_write(false);
     // Small logs: there is a database for each task.
     options.set_keep_log_file_num(2);
     options.set_max_log_file_size(1024 * 1024);
@@ -23,7 +28,7 @@ pub(super) fn database(memory: &RocksMemory) -> Options {
 }
 
 /// Of the tables of a family.
-pub(super) fn table(memory: &RocksMemory) -> Options {
+pub(super) fn table(memory: &RocksMemory) -> Result<Options, rocksdb::Error> {
     let mut blocks = BlockBasedOptions::default();
     blocks.set_block_cache(&memory.cache);
     blocks.set_cache_index_and_filter_blocks(true);
@@ -37,9 +42,9 @@ pub(super) fn table(memory: &RocksMemory) -> Options {
     blocks.set_partition_filters(true);
     blocks.set_metadata_block_size(BLOCK_BYTES);
     blocks.set_format_version(5);
-    let mut options = Options::default();
+    let mut options = Options::default().get_options_from_string(INSERT_WITH_HINT)?;
     options.set_block_based_table_factory(&blocks);
     options.set_write_buffer_size(MEMTABLE_BYTES);
     options.set_compression_type(DBCompressionType::Lz4);
-    options
+    Ok(options)
 }
