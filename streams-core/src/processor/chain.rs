@@ -5,7 +5,7 @@ use std::{any::Any, cell::RefCell, marker::PhantomData, rc::Rc, sync::Arc};
 use state_stores::Data;
 
 use super::{
-    api::{Processor, Punctuation},
+    api::{Nothing, Processor, Punctuation},
     context::Context,
     source::Entry,
     state::TaskState,
@@ -22,12 +22,69 @@ pub(crate) trait Node<K, V> {
     fn process(&self, key: K, value: V, task: &mut TaskState) -> Outcome;
 }
 
-/// A child; a second parent clones the `Rc`.
-pub(crate) type Port<K, V> = Rc<dyn Node<K, V>>;
+/// A child, or a share of one that has several parents.
+///
+/// A box, because every hop waits for the address of the next node: behind an `Rc<dyn Node>` it
+/// takes a load of the alignment and some arithmetic more.
+pub(crate) type Port<K, V> = Box<dyn Node<K, V>>;
+
+/// A share of a node.
+struct Shared<N>(Rc<N>);
+
+impl<K, V, N: Node<K, V>> Node<K, V> for Shared<N> {
+    #[inline]
+    fn process(&self, key: K, value: V, task: &mut TaskState) -> Outcome {
+        self.0.process(key, value, task)
+    }
+}
+
+/// A [`Port`] of `node` for each of its parents.
+pub(crate) fn ports<K: Data, V: Data>(
+    node: impl Node<K, V> + 'static,
+    parents: usize,
+) -> Vec<Box<dyn Any>> {
+    if parents == 1 {
+        let port: Port<K, V> = Box::new(node);
+        return vec![Box::new(port)];
+    }
+    shared_ports(&Rc::new(node), parents)
+}
+
+fn shared_ports<K: Data, V: Data>(
+    node: &Rc<impl Node<K, V> + 'static>,
+    parents: usize,
+) -> Vec<Box<dyn Any>> {
+    let share = |_| -> Box<dyn Any> {
+        let port: Port<K, V> = Box::new(Shared(Rc::clone(node)));
+        Box::new(port)
+    };
+    (0..parents).map(share).collect()
+}
 
 pub(crate) struct Edge<K, V> {
     pub(crate) child: Arc<str>,
     pub(crate) port: Port<K, V>,
+}
+
+/// The children of a node, in the order in which they were added.
+pub(crate) enum Children<K, V> {
+    /// The rule: found without going through a list.
+    One(Edge<K, V>),
+    /// Any other number.
+    List(Vec<Edge<K, V>>),
+}
+
+impl<K, V> Children<K, V> {
+    pub(crate) fn as_slice(&self) -> &[Edge<K, V>] {
+        match self {
+            Self::One(edge) => std::slice::from_ref(edge),
+            Self::List(edges) => edges,
+        }
+    }
+}
+
+impl Children<Nothing, Nothing> {
+    pub(crate) const NONE: &'static Self = &Self::List(Vec::new());
 }
 
 /// The life of a node, free of its record types: a task keeps one for each node that has one.
@@ -40,8 +97,8 @@ pub(crate) trait Life {
 
 /// What a node description makes for one task.
 pub(crate) struct Made {
-    /// A `Port<K, V>`; absent for sources.
-    pub(crate) port: Option<Box<dyn Any>>,
+    /// A `Port<K, V>` for each parent.
+    pub(crate) ports: Vec<Box<dyn Any>>,
     pub(crate) life: Option<Rc<dyn Life>>,
     pub(crate) entry: Option<Box<dyn Entry>>,
 }
@@ -50,22 +107,33 @@ pub(crate) struct Made {
 pub(crate) struct Wiring<'a> {
     pub(crate) id: usize,
     pub(crate) name: Arc<str>,
-    pub(crate) children: Vec<(Arc<str>, &'a dyn Any)>,
+    /// How many nodes stand above it.
+    pub(crate) parents: usize,
+    /// The names of its children, and a `Port<K, V>` of each.
+    pub(crate) children: Vec<(Arc<str>, Box<dyn Any>)>,
     pub(crate) application_id: &'a str,
 }
 
 impl Wiring<'_> {
     /// The children with their types back.
-    pub(crate) fn edges<K: 'static, V: 'static>(&self) -> Vec<Edge<K, V>> {
-        self.children
-            .iter()
+    pub(crate) fn take_children<K: 'static, V: 'static>(&mut self) -> Children<K, V> {
+        let mut edges: Vec<Edge<K, V>> = self
+            .children
+            .drain(..)
             .map(|(child, port)| {
                 let port = port
-                    .downcast_ref::<Port<K, V>>()
+                    .downcast::<Port<K, V>>()
                     .expect("`Topology::build` compared the types of parent and child");
-                Edge { child: Arc::clone(child), port: Rc::clone(port) }
+                Edge { child, port: *port }
             })
-            .collect()
+            .collect();
+        match (edges.pop(), edges.is_empty()) {
+            (Some(only), true) => Children::One(only),
+            (last, _) => {
+                edges.extend(last);
+                Children::List(edges)
+            }
+        }
     }
 }
 
@@ -77,7 +145,7 @@ struct Bound<P, KIn, VIn, KOut, VOut> {
     id: usize,
     name: Arc<str>,
     processor: RefCell<P>,
-    children: Vec<Edge<KOut, VOut>>,
+    children: Children<KOut, VOut>,
     takes: PhantomData<fn(KIn, VIn)>,
 }
 
@@ -149,7 +217,7 @@ where
     }
 }
 
-pub(crate) fn wire_processor<P, KIn, VIn, KOut, VOut>(wiring: &Wiring<'_>, processor: P) -> Made
+pub(crate) fn wire_processor<P, KIn, VIn, KOut, VOut>(mut wiring: Wiring<'_>, processor: P) -> Made
 where
     P: Processor<KIn, VIn, KOut, VOut>,
     KIn: Data,
@@ -159,13 +227,13 @@ where
 {
     let bound = Rc::new(Bound {
         id: wiring.id,
-        name: Arc::clone(&wiring.name),
+        children: wiring.take_children(),
+        name: wiring.name,
         processor: RefCell::new(processor),
-        children: wiring.edges(),
         takes: PhantomData,
     });
-    let port: Port<KIn, VIn> = Rc::clone(&bound) as _;
-    Made { port: Some(Box::new(port)), life: Some(bound), entry: None }
+    let ports = shared_ports::<KIn, VIn>(&bound, wiring.parents);
+    Made { ports, life: Some(bound), entry: None }
 }
 
 /// A stateless operator: one `Fn` over key, value and context, so nothing guards it.
@@ -173,7 +241,7 @@ struct Step<KOut, VOut, F> {
     id: usize,
     name: Arc<str>,
     run: F,
-    children: Vec<Edge<KOut, VOut>>,
+    children: Children<KOut, VOut>,
 }
 
 impl<KIn, VIn, KOut, VOut, F> Node<KIn, VIn> for Step<KOut, VOut, F>
@@ -190,7 +258,7 @@ where
     }
 }
 
-pub(crate) fn wire_step<KIn, VIn, KOut, VOut, F>(wiring: &Wiring<'_>, run: F) -> Made
+pub(crate) fn wire_step<KIn, VIn, KOut, VOut, F>(mut wiring: Wiring<'_>, run: F) -> Made
 where
     KIn: Data,
     VIn: Data,
@@ -198,8 +266,7 @@ where
     VOut: Data,
     F: Fn(KIn, VIn, &mut Context<'_, KOut, VOut>) -> Outcome + 'static,
 {
-    let name = Arc::clone(&wiring.name);
-    let port: Port<KIn, VIn> =
-        Rc::new(Step { id: wiring.id, name, run, children: wiring.edges::<KOut, VOut>() });
-    Made { port: Some(Box::new(port)), life: None, entry: None }
+    let children = wiring.take_children::<KOut, VOut>();
+    let step = Step { id: wiring.id, name: wiring.name, run, children };
+    Made { ports: ports::<KIn, VIn>(step, wiring.parents), life: None, entry: None }
 }

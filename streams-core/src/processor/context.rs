@@ -6,7 +6,7 @@ use state_stores::{Data, Headers, StateStore, Timestamp};
 
 use super::{
     api::{Nothing, PunctuationKind, ScheduleId},
-    chain::Edge,
+    chain::{Children, Edge},
     state::TaskState,
 };
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
 /// The task around a processor, typed by what the processor forwards.
 pub struct Context<'a, KOut, VOut> {
     node: usize,
-    children: &'a [Edge<KOut, VOut>],
+    children: &'a Children<KOut, VOut>,
     task: &'a mut TaskState,
 }
 
@@ -31,7 +31,7 @@ impl<K, V> std::fmt::Debug for Context<'_, K, V> {
 
 impl<'a, K, V> Context<'a, K, V> {
     #[inline]
-    pub(crate) fn new(node: usize, children: &'a [Edge<K, V>], task: &'a mut TaskState) -> Self {
+    pub(crate) fn new(node: usize, children: &'a Children<K, V>, task: &'a mut TaskState) -> Self {
         Self { node, children, task }
     }
 
@@ -54,7 +54,7 @@ impl<'a, K, V> Context<'a, K, V> {
     /// something up in stores.
     #[inline]
     pub fn without_children(&mut self) -> Context<'_, Nothing, Nothing> {
-        Context { node: self.node, children: &[], task: self.task }
+        Context { node: self.node, children: Children::NONE, task: self.task }
     }
 
     /// Calls [`Processor::punctuate`](super::Processor::punctuate) each `interval`, on a grid that
@@ -157,26 +157,15 @@ impl<K: Data, V: Data> Context<'_, K, V> {
     ///
     /// # Errors
     /// Only fatal ones: a child's own error is handled at that child.
-    // One child is the rule: kept inlined, with the clone loop out of line, a hop costs half.
+    // Inlined, with the clone loop out of line, a hop costs half.
     #[inline(always)]
     pub fn pass(&mut self, key: K, value: V) -> Outcome {
-        if let [only] = self.children {
-            let outcome = only.port.process(key, value, self.task);
-            self.task.node = self.node;
-            return outcome;
-        }
-        self.fan_out(key, value)
-    }
-
-    #[inline(never)]
-    fn fan_out(&mut self, key: K, value: V) -> Outcome {
-        let Some((last, others)) = self.children.split_last() else { return Ok(()) };
-        for edge in others {
-            edge.port.process(key.clone(), value.clone(), self.task)?;
-        }
-        last.port.process(key, value, self.task)?;
+        let outcome = match self.children {
+            Children::One(only) => only.port.process(key, value, self.task),
+            Children::List(edges) => fan_out(edges, key, value, self.task),
+        };
         self.task.node = self.node;
-        Ok(())
+        outcome
     }
 
     /// Forwards a record to all children, in the order in which they were added.
@@ -193,7 +182,7 @@ impl<K: Data, V: Data> Context<'_, K, V> {
     /// # Errors
     /// If there is no such child; else as [`forward`](Self::forward).
     pub fn forward_to(&mut self, child: &str, record: Record<K, V>) -> Outcome {
-        let Some(edge) = self.children.iter().find(|edge| &*edge.child == child) else {
+        let Some(edge) = self.children.as_slice().iter().find(|edge| &*edge.child == child) else {
             let node = self.node_name();
             return Err(format!("node {node} has no child named {child}").into());
         };
@@ -211,7 +200,7 @@ impl<K: Data, V: Data> Context<'_, K, V> {
     /// As [`forward`](Self::forward); a child that does not exist is not an error.
     #[inline]
     pub fn pass_to(&mut self, child: usize, key: K, value: V) -> Outcome {
-        let Some(edge) = self.children.get(child) else { return Ok(()) };
+        let Some(edge) = self.children.as_slice().get(child) else { return Ok(()) };
         let outcome = edge.port.process(key, value, self.task);
         self.task.node = self.node;
         outcome
@@ -256,6 +245,21 @@ impl<K: Data, V: Data> Context<'_, K, V> {
         self.task.context.headers = outer_headers;
         outcome
     }
+}
+
+/// To all children: a clone to each but the last.
+#[inline(never)]
+fn fan_out<K: Data, V: Data>(
+    edges: &[Edge<K, V>],
+    key: K,
+    value: V,
+    task: &mut TaskState,
+) -> Outcome {
+    let Some((last, others)) = edges.split_last() else { return Ok(()) };
+    for edge in others {
+        edge.port.process(key.clone(), value.clone(), task)?;
+    }
+    last.port.process(key, value, task)
 }
 
 /// The record context in which a cached entry was written.

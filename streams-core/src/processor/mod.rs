@@ -1,7 +1,7 @@
 //! Processors and the chain a record runs through.
 //!
 //! Typed virtual edges, wired bottom-up for each task: a node holds its children as
-//! `Rc<dyn Node<K, V>>`, key and value travel by value, timestamp and headers stay in the task.
+//! `Box<dyn Node<K, V>>`, key and value travel by value, timestamp and headers stay in the task.
 //! `dyn Any` appears at two places: a child's port at wiring, a store at [`Context::store`].
 
 mod api;

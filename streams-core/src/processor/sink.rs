@@ -1,11 +1,11 @@
 //! The end of a chain: serialize a record and hand it to the collector.
 
-use std::{cell::Cell, fmt, rc::Rc, sync::Arc};
+use std::{cell::Cell, fmt, sync::Arc};
 
 use state_stores::{Data, Headers, Presence, SerdeContext, SerdeError, SharedSerde, Timestamp};
 
 use super::{
-    chain::{Made, Node, Port, Wiring},
+    chain::{Made, Node, Wiring, ports},
     state::{InProcess, TaskState},
 };
 use crate::{
@@ -271,12 +271,7 @@ fn negative_timestamp(topic: &str, timestamp: Timestamp) -> StreamsError {
     )
 }
 
-pub(crate) fn wire_sink<K: Data, V: Data>(wiring: &Wiring<'_>, parts: SinkParts<K, V>) -> Made {
-    let port: Port<K, V> = Rc::new(Sink {
-        id: wiring.id,
-        name: Arc::clone(&wiring.name),
-        parts,
-        slot: Cell::new(None),
-    });
-    Made { port: Some(Box::new(port)), life: None, entry: None }
+pub(crate) fn wire_sink<K: Data, V: Data>(wiring: Wiring<'_>, parts: SinkParts<K, V>) -> Made {
+    let sink = Sink { id: wiring.id, name: wiring.name, parts, slot: Cell::new(None) };
+    Made { ports: ports::<K, V>(sink, wiring.parents), life: None, entry: None }
 }

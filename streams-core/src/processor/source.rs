@@ -6,7 +6,7 @@ use bytes::Bytes;
 use state_stores::{Data, Headers, Payload, SerdeContext, SerdeError, SharedSerde, Timestamp};
 
 use super::{
-    chain::{Edge, Made, Wiring},
+    chain::{Children, Made, Wiring},
     context::Context,
     state::TaskState,
 };
@@ -212,7 +212,7 @@ impl<K, V> Clone for SourceParts<K, V> {
 
 struct Source<K, V> {
     id: usize,
-    children: Vec<Edge<K, V>>,
+    children: Children<K, V>,
     parts: SourceParts<K, V>,
 }
 
@@ -285,7 +285,10 @@ impl<K: Data, V: Data> SourceQueue for Head<K, V> {
     }
 }
 
-pub(crate) fn wire_source<K: Data, V: Data>(wiring: &Wiring<'_>, parts: SourceParts<K, V>) -> Made {
-    let source = Rc::new(Source { id: wiring.id, children: wiring.edges(), parts });
-    Made { port: None, life: None, entry: Some(Box::new(Entrance(source))) }
+pub(crate) fn wire_source<K: Data, V: Data>(
+    mut wiring: Wiring<'_>,
+    parts: SourceParts<K, V>,
+) -> Made {
+    let source = Rc::new(Source { id: wiring.id, children: wiring.take_children(), parts });
+    Made { ports: Vec::new(), life: None, entry: Some(Box::new(Entrance(source))) }
 }

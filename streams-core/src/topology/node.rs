@@ -135,7 +135,7 @@ pub(crate) enum NodeKind {
     Sink { topic: SinkTopic },
 }
 
-pub(crate) type Make = Box<dyn Fn(&Wiring<'_>) -> Made + Send + Sync>;
+pub(crate) type Make = Box<dyn Fn(Wiring<'_>) -> Made + Send + Sync>;
 
 /// One node: what it is, who feeds it, and how a task makes its own.
 pub(crate) struct NodeSpec {

@@ -2,7 +2,7 @@
 
 use std::{any::Any, rc::Rc, sync::Arc};
 
-use super::Topology;
+use super::{NodeSpec, Topology};
 use crate::processor::{Entry, Life, Wiring};
 
 /// The nodes of one task.
@@ -19,7 +19,7 @@ impl Topology {
     pub(crate) fn wire(&self, subtopologies: &[usize], application_id: &str) -> Wired {
         let parts = &self.parts;
         let count = parts.nodes.len();
-        let mut ports: Vec<Option<Box<dyn Any>>> = (0..count).map(|_| None).collect();
+        let mut ports: Vec<Vec<Box<dyn Any>>> = (0..count).map(|_| Vec::new()).collect();
         let mut lives = vec![None; count];
         let mut entries: Vec<Option<Box<dyn Entry>>> = (0..count).map(|_| None).collect();
         let mut nodes: Vec<usize> =
@@ -30,13 +30,13 @@ impl Topology {
             let children = parts.children[id]
                 .iter()
                 .filter_map(|child| {
-                    let port = ports[*child].as_deref()?;
-                    Some((Arc::clone(&parts.nodes[*child].name), port))
+                    Some((Arc::clone(&parts.nodes[*child].name), ports[*child].pop()?))
                 })
                 .collect();
-            let name = Arc::clone(&parts.nodes[id].name);
-            let made = (parts.nodes[id].make)(&Wiring { id, name, children, application_id });
-            ports[id] = made.port;
+            let NodeSpec { name, make, parents, .. } = &parts.nodes[id];
+            let (name, parents) = (Arc::clone(name), parents.len());
+            let made = make(Wiring { id, name, parents, children, application_id });
+            ports[id] = made.ports;
             lives[id] = made.life;
             entries[id] = made.entry;
         }
