@@ -74,6 +74,9 @@ impl<'a> KeyRange<'a> {
 
 /// The bytes of all stores of one task, and the changelog offsets they stand at.
 ///
+/// Keys in ascending order, none twice, with their values; tombstones are `None`.
+pub type SortedRun<'r, 'a> = &'r mut (dyn Iterator<Item = (&'a [u8], Option<&'a [u8]>)> + 'r);
+
 /// A backend is told whole batches, each at a commit; what lies between two commits is kept
 /// above it. The crate's contract suite (feature `testing`) tells whether a backend is one.
 pub trait Backend: Send + Sync + Debug {
@@ -118,17 +121,24 @@ pub trait Backend: Send + Sync + Debug {
     /// When the database cannot be read, or was closed.
     fn approximate_entries(&self, store: StoreId) -> Result<u64, StoreError>;
 
-    /// Replaces the entries of `run`'s keys, given in ascending order without repetition, past
-    /// the path of single writes: what restoring uses. Tombstones are `None`.
+    /// Replaces the entries of `run`'s keys, past the path of single writes: what restoring uses.
     ///
     /// # Errors
     /// When the run is out of order, or the database cannot be written.
-    fn ingest(&self, store: StoreId, run: &[(Bytes, Option<Bytes>)]) -> Result<(), StoreError> {
+    fn ingest(&self, store: StoreId, run: SortedRun<'_, '_>) -> Result<(), StoreError> {
         let mut batch = WriteBatch::default();
         for (key, value) in run {
-            batch.write(store, key, value.as_deref());
+            batch.write(store, key, value);
         }
         self.write(&mut batch)
+    }
+
+    /// Says that no run will be ingested for a while: from now on reads prevail.
+    ///
+    /// # Errors
+    /// When the database cannot be written, or was closed.
+    fn end_ingestion(&self) -> Result<(), StoreError> {
+        Ok(())
     }
 
     /// Makes all that was written durable, offsets never ahead of data.

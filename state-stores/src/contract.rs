@@ -169,11 +169,10 @@ fn unknown_stores_are_refused(backend: &dyn Backend) -> Result<(), StoreError> {
 
 fn sorted_runs_replace(backend: &dyn Backend) -> Result<(), StoreError> {
     write(backend, |batch| [b"a", b"b", b"d"].iter().for_each(|key| batch.put(A, *key, b"1")))?;
-    let run = [(b"b", None), (b"c", Some(&b"2"[..])), (b"d", Some(b"2"))];
-    let run =
-        run.map(|(key, value)| (Bytes::copy_from_slice(key), value.map(Bytes::copy_from_slice)));
-    backend.ingest(A, &run)?;
-    backend.ingest(A, &[])?;
+    let run = [(&b"b"[..], None), (b"c", Some(&b"2"[..])), (b"d", Some(b"2"))];
+    backend.ingest(A, &mut run.into_iter())?;
+    backend.ingest(A, &mut std::iter::empty())?;
+    backend.end_ingestion()?;
     let expected = [entry(b"a", b"1"), entry(b"c", b"2"), entry(b"d", b"2")];
     assert_eq!(entries(backend, A)?, expected);
     Ok(())

@@ -34,6 +34,7 @@ mod serde;
 // From the disk up.
 mod backend;
 mod hash;
+mod key_order;
 mod merge;
 mod staged;
 mod changelog;
@@ -56,12 +57,15 @@ pub use backend::{ROCKS_FORMAT_VERSION, RocksBackend, RocksMemory};
 #[cfg(feature = "bincode")]
 pub use serde::{BINCODE_LIMIT, Bincode, BincodeSerde};
 pub use {
-    backend::{Backend, KeyRange, MemoryBackend, Offset, Order, StoreId, Write, WriteBatch},
+    backend::{
+        Backend, KeyRange, MemoryBackend, Offset, Order, SortedRun, StoreId, Write, WriteBatch,
+    },
     builder::{StoreBuilder, StoreEnv, StoreKind, StoreSpec, StoreType, Stores},
     cache::CacheBudget,
     changelog::{ChangelogRestore, ChangelogSink},
     error::{SerdeError, StoreError},
     headers::{Header, HeaderIter, Headers},
+    key_order::KeyOrder,
     key_value::{KeyValueStore, TimestampedKeyValueStore},
     scan::{Scan, ScanSource},
     serde::{

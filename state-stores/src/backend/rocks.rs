@@ -3,7 +3,7 @@
 mod memory;
 mod options;
 
-use super::{Backend, KeyRange, Offset, Order, StoreId, Write, WriteBatch};
+use super::{Backend, KeyRange, Offset, Order, SortedRun, StoreId, Write, WriteBatch};
 use crate::error::StoreError;
 use bytes::Bytes;
 use rocksdb::{
@@ -296,8 +296,9 @@ impl Backend for RocksBackend {
         Ok(entries.unwrap_or(0))
     }
 
-    fn ingest(&self, store: StoreId, run: &[(Bytes, Option<Bytes>)]) -> Result<(), StoreError> {
-        if run.is_empty() {
+    fn ingest(&self, store: StoreId, run: SortedRun<'_, '_>) -> Result<(), StoreError> {
+        let mut run = run.peekable();
+        if run.peek().is_none() {
             return Ok(());
         }
         let failed = |error| self.failed("take in a sorted run", error);
@@ -319,6 +320,19 @@ impl Backend for RocksBackend {
         let mut options = IngestExternalFileOptions::default();
         options.set_move_files(true);
         opened.ingest_external_file_cf_opts(family, &options, vec![file]).map_err(failed)
+    }
+
+    fn end_ingestion(&self) -> Result<(), StoreError> {
+        if self.ingested.load(Ordering::Relaxed) == 0 {
+            return Ok(());
+        }
+        let opened = self.opened()?;
+        for store in 0..self.families.len() {
+            opened
+                .set_options_cf(opened.store(StoreId(store))?, options::FEW_FILES)
+                .map_err(|error| self.failed("end the ingestion of sorted runs", error))?;
+        }
+        Ok(())
     }
 
     fn flush(&self) -> Result<(), StoreError> {

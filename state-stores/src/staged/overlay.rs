@@ -4,6 +4,7 @@
 use super::runs::Runs;
 use crate::backend::{KeyRange, Order, StoreId, WriteBatch};
 use crate::hash::hash_bytes;
+use crate::key_order::KeyOrder;
 use hashbrown::HashTable;
 
 /// The value length of a deletion.
@@ -29,8 +30,8 @@ pub(super) struct Overlay {
     index: HashTable<u32>,
     /// The slots in key order, as far as scans asked for it.
     runs: Runs,
-    /// The slots behind the part of their keys they are sorted by, for a commit.
-    order: Vec<(u128, u32)>,
+    /// For a commit.
+    order: KeyOrder,
 }
 
 impl Slot {
@@ -146,32 +147,16 @@ impl Overlay {
 
     /// Moves the writes into `batch`, in the order of their keys.
     pub(super) fn seal(&mut self, store: StoreId, batch: &mut WriteBatch) {
-        self.order_all();
+        let (slots, arena) = (&self.slots, &self.arena);
+        self.order.sort(slots.len() as u32, |slot| slots[slot as usize].key(arena));
         batch.reserve(self.slots.len(), self.arena.len());
-        for &(_, slot) in &self.order {
+        for slot in self.order.iter() {
             let slot = self.slots[slot as usize];
             if slot.value_len != FORGOTTEN {
                 batch.write(store, slot.key(&self.arena), slot.value(&self.arena));
             }
         }
         self.clear();
-    }
-
-    /// Fills `order`: sorted by the 16 bytes behind the prefix that all keys share, so that most
-    /// comparisons touch no key.
-    fn order_all(&mut self) {
-        let Self { arena, slots, order, .. } = self;
-        let shared = shared_prefix(slots.iter().map(|slot| slot.key(arena)));
-        order.clear();
-        order.extend(slots.iter().zip(0_u32..).map(|(slot, at)| {
-            let mut head = [0; 16];
-            let tail = &slot.key(arena)[shared..];
-            let length = tail.len().min(16);
-            head[..length].copy_from_slice(&tail[..length]);
-            (u128::from_be_bytes(head), at)
-        }));
-        let tail = |slot: u32| &slots[slot as usize].key(arena)[shared..];
-        order.sort_unstable_by(|(a, x), (b, y)| a.cmp(b).then_with(|| tail(*x).cmp(tail(*y))));
     }
 
     pub(super) fn clear(&mut self) {
@@ -187,15 +172,4 @@ impl Overlay {
 fn length(bytes: &[u8]) -> u32 {
     debug_assert!(bytes.len() < FORGOTTEN as usize, "a record has less than 2 GiB");
     bytes.len() as u32
-}
-
-fn shared_prefix<'a>(mut keys: impl Iterator<Item = &'a [u8]>) -> usize {
-    let Some(first) = keys.next() else { return 0 };
-    keys.fold(first.len(), |shared, key| {
-        if key.get(..shared) == Some(&first[..shared]) {
-            shared
-        } else {
-            first.iter().zip(key).take_while(|(a, b)| a == b).count().min(shared)
-        }
-    })
 }

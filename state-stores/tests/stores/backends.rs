@@ -160,12 +160,9 @@ mod rocksdb {
     #[test]
     fn a_run_linked_into_the_database_before_a_crash_is_not_overwritten() {
         let disk = Disk::new("linked");
-        let run = |key: &'static [u8]| {
-            let bytes = || bytes::Bytes::from_static(key);
-            [(bytes(), Some(bytes()))]
-        };
+        let run = |key: &'static [u8]| std::iter::once((key, Some(key)));
         let backend = disk.create(1).unwrap();
-        backend.ingest(StoreId(0), &run(b"first")).unwrap();
+        backend.ingest(StoreId(0), &mut run(b"first")).unwrap();
         backend.close().unwrap();
         drop(backend);
         // As if the crash had come before the run's own name was removed.
@@ -177,7 +174,7 @@ mod rocksdb {
             }
         }
         let backend = disk.open(1).unwrap();
-        backend.ingest(StoreId(0), &run(b"second")).unwrap();
+        backend.ingest(StoreId(0), &mut run(b"second")).unwrap();
         backend.close().unwrap();
         drop(backend);
         let backend = disk.open(1).unwrap();

@@ -1,11 +1,10 @@
 //! A stretch of a changelog, gathered to be written at once.
 
-use bytes::Bytes;
-use state_stores::{Backend, Presence, StoreError, StoreId, WriteBatch};
+use state_stores::{
+    Backend, ChangelogRestore, Headers, KeyOrder, Presence, StoreError, StoreId, WriteBatch,
+};
 
 use crate::{batch::RecordView, broker::TopicPartition};
-
-use state_stores::{ChangelogRestore, Headers};
 
 /// From this many entries on a run is handed to the backend as a sorted file.
 const INGEST_ENTRIES: usize = 10_000;
@@ -23,6 +22,7 @@ struct Entry {
 pub(super) struct Run {
     arena: Vec<u8>,
     entries: Vec<Entry>,
+    order: KeyOrder,
     key: Vec<u8>,
     value: Vec<u8>,
     batch: WriteBatch,
@@ -69,35 +69,26 @@ impl Run {
         log: &TopicPartition,
         last_offset: i64,
     ) -> Result<(), StoreError> {
-        let arena = Bytes::from(std::mem::take(&mut self.arena));
+        let Self { arena, entries, order, batch, .. } = self;
         let key = |entry: &Entry| &arena[entry.key..entry.value];
-        // Stable: entries of one key stay in the order of the log.
-        self.entries.sort_by(|a, b| key(a).cmp(key(b)));
-        let is_last = |(place, entry): &(usize, &Entry)| {
-            self.entries.get(place + 1).is_none_or(|next| key(next) != key(entry))
-        };
-        let sorted = self.entries.iter().enumerate().filter(is_last).map(|(_, entry)| entry);
-        if backend.is_persistent() && self.entries.len() >= INGEST_ENTRIES {
-            let run: Vec<(Bytes, Option<Bytes>)> = sorted
-                .map(|entry| {
-                    let value = entry.present.then(|| arena.slice(entry.value..entry.end));
-                    (arena.slice(entry.key..entry.value), value)
-                })
-                .collect();
-            backend.ingest(store, &run)?;
-        } else {
-            for entry in sorted {
-                let value = entry.present.then(|| &arena[entry.value..entry.end]);
-                self.batch.write(store, key(entry), value);
+        order.sort(entries.len() as u32, |at| key(&entries[at as usize]));
+        let mut places = order.iter().map(|at| &entries[at as usize]).peekable();
+        let mut sorted = std::iter::from_fn(|| {
+            let mut entry = places.next()?;
+            while let Some(later) = places.next_if(|later| key(later) == key(entry)) {
+                entry = later;
             }
+            Some((key(entry), entry.present.then(|| &arena[entry.value..entry.end])))
+        });
+        if backend.is_persistent() && entries.len() >= INGEST_ENTRIES {
+            backend.ingest(store, &mut sorted)?;
+        } else {
+            sorted.for_each(|(key, value)| batch.write(store, key, value));
         }
+        self.arena.clear();
         self.entries.clear();
         self.batch.set_offset(&log.topic, log.partition, last_offset);
         backend.write(&mut self.batch)?;
-        if let Ok(mut arena) = arena.try_into_mut() {
-            arena.clear();
-            self.arena = arena.into();
-        }
         Ok(())
     }
 }
