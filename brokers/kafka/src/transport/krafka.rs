@@ -37,6 +37,13 @@ use crate::{
 /// producer carries the batches of many partitions.
 const IN_FLIGHT_MAX: usize = 8;
 
+/// The least time between two requests for metadata. Its default, 100 ms, was most of the time it
+/// took to start: who asks too often is held back by the fetcher's, producer's or member's own pauses.
+const METADATA_PAUSE: Duration = Duration::from_millis(5);
+
+/// The most, after failures.
+const METADATA_PAUSE_MAX: Duration = Duration::from_millis(400);
+
 /// A cluster, reached through krafka.
 #[derive(Clone)]
 pub(crate) struct KrafkaTransport(Arc<Shared>);
@@ -114,7 +121,9 @@ impl Shared {
             let pool = self.pool(&self.client_id).await?;
             let max_age = self.config.metadata_max_age;
             let metadata = ClusterMetadata::new(self.config.bootstrap.clone(), pool, max_age)
-                .with_topic_cache_ttl_disabled();
+                .with_topic_cache_ttl_disabled()
+                .with_retry_backoff(METADATA_PAUSE)
+                .with_retry_backoff_max(METADATA_PAUSE_MAX);
             let metadata = Arc::new(metadata);
             tokio::spawn(keep_fresh(Arc::downgrade(&metadata), max_age));
             Ok(metadata)
