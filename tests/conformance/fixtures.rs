@@ -3,7 +3,7 @@
 
 use crate::{
     compare::compare,
-    run::{Options, Stores, run},
+    run::{Stores, run},
     scenario::{Scenario, read_values},
 };
 
@@ -12,11 +12,10 @@ fn no_difference(family: &str) {
 }
 
 fn no_difference_on(stores: Stores, family: &str) {
-    let options = Options { stores, ..Options::default() };
     let file = format!("{}/fixtures/conformance/{family}.jsonl", env!("CARGO_MANIFEST_DIR"));
     let expected = read_values(&file).unwrap();
     let results = expected.iter().cloned().map(Scenario::from_value);
-    let results = results.map(|scenario| run(&scenario, options)).collect();
+    let results = results.map(|scenario| run(&scenario, stores)).collect();
     let count = expected.len();
     let found = compare(expected, results);
     assert_eq!((found.equal, found.unsupported), (count, 0), "{}", found.report);

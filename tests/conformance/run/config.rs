@@ -1,6 +1,6 @@
 //! What a scenario configures the application with.
 
-use super::{Options, Stores};
+use super::Stores;
 use crate::{
     flow::Extractor,
     refusal::Refusal,
@@ -42,7 +42,7 @@ pub struct Config {
 
 impl Config {
     /// Reads the configuration of a scenario.
-    pub fn parse(scenario: &Scenario, options: Options) -> Result<Self, Refusal> {
+    pub fn parse(scenario: &Scenario, stores: Stores) -> Result<Self, Refusal> {
         let mut config = Self {
             in_memory: false,
             extractor: Extractor::Record,
@@ -53,7 +53,7 @@ impl Config {
             cache: 0,
             max_task_idle: 0,
             handlers: Handlers::default(),
-            backend: options.stores,
+            backend: stores,
         };
         for (name, value) in &scenario.config {
             config.set(name, &plain(value))?;

@@ -18,15 +18,6 @@ use config::Config;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
-/// How scenarios are run.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Options {
-    /// Where the state lies physically.
-    pub stores: Stores,
-    /// What the topology is typed with.
-    pub types: Types,
-}
-
 /// Where state lies, whatever the scenario says of its stores: orders and expiry follow the
 /// scenario on either.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,20 +29,10 @@ pub enum Stores {
     RocksDb,
 }
 
-/// What the keys and values of the topology are in Rust.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Types {
-    /// One dynamic type that knows null.
-    #[default]
-    Dynamic,
-    /// `Option<String>` and `Option<i64>`.
-    Static,
-}
-
 /// The result of a scenario, in the oracle's format.
-pub fn run(scenario: &Scenario, options: Options) -> Value {
+pub fn run(scenario: &Scenario, stores: Stores) -> Value {
     let mut result = Map::from_iter([("name".to_owned(), Value::from(scenario.name.as_str()))]);
-    match attempt(scenario, options, &mut result) {
+    match attempt(scenario, stores, &mut result) {
         Ok(()) => Value::Object(result),
         Err(Failure::Refused(Refusal::Unsupported(what))) => {
             json!({"name": scenario.name, "unsupported": what})
@@ -65,13 +46,10 @@ pub fn run(scenario: &Scenario, options: Options) -> Value {
 
 fn attempt(
     scenario: &Scenario,
-    options: Options,
+    stores: Stores,
     result: &mut Map<String, Value>,
 ) -> Result<(), Failure> {
-    if options.types == Types::Static {
-        return Err(Refusal::unsupported("--types static").into());
-    }
-    let config = Config::parse(scenario, options)?;
+    let config = Config::parse(scenario, stores)?;
     let application = Application::build(scenario, &config)?;
     drive::drive(scenario, &config, &application, result);
     Ok(())
