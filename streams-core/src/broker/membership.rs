@@ -134,7 +134,8 @@ pub enum GroupStatusCode {
     MissingSourceTopics = 1,
     /// Co-partitioned topics differ in their partition counts: the application stops.
     IncorrectlyPartitionedTopics = 2,
-    /// Repartition or changelog topics do not exist, and the coordinator could not create them.
+    /// Repartition or changelog topics do not exist: the coordinator is about to create them, or
+    /// could not.
     MissingInternalTopics = 3,
     /// A member asked the whole application to stop.
     ShutdownApplication = 4,

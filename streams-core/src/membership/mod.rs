@@ -1,5 +1,7 @@
 //! A stream thread's place in its group: news in, errors told apart.
 
+mod missing;
+
 use std::time::Duration;
 
 use crate::{
@@ -10,6 +12,7 @@ use crate::{
     },
     error::{ErrorKind, StreamsError},
 };
+use missing::{Missing, Verdict};
 
 /// What the group says.
 #[derive(Debug)]
@@ -26,20 +29,19 @@ pub(crate) enum News {
 #[derive(Debug)]
 pub(crate) struct Group {
     membership: Box<dyn Membership>,
-    /// How long topics may be missing: two heartbeats.
-    patience: Duration,
-    missing: Option<(Timestamp, String)>,
+    heartbeat: Duration,
+    missing: Option<Missing>,
 }
 
 impl Group {
     pub(crate) fn new(membership: Box<dyn Membership>, heartbeat: Duration) -> Self {
-        Self { membership, patience: heartbeat * 2, missing: None }
+        Self { membership, heartbeat, missing: None }
     }
 
     /// Sends what is due and takes news in.
     ///
     /// # Errors
-    /// Source topics that stay missing, topics that do not fit, and a membership that cannot go on.
+    /// Topics that stay missing, topics that do not fit, and a membership that cannot go on.
     pub(crate) fn poll(
         &mut self,
         owned: &OwnedTasks,
@@ -72,9 +74,7 @@ impl Group {
                     return Err(StreamsError::new(ErrorKind::Topic, detail.clone()));
                 }
                 GroupStatusCode::MissingSourceTopics | GroupStatusCode::MissingInternalTopics => {
-                    tracing::warn!("{detail}");
-                    let since = self.missing.as_ref().map_or(now, |(since, _)| *since);
-                    missing = Some((since, detail.clone()));
+                    missing = Some(Missing::begin(self.missing.take(), *code, detail, now));
                 }
                 GroupStatusCode::ShutdownApplication => news = Some(News::ShutDown),
                 GroupStatusCode::StaleTopology => tracing::warn!("{detail}"),
@@ -85,11 +85,15 @@ impl Group {
         Ok(news)
     }
 
-    fn check_missing(&self, now: Timestamp) -> Result<(), StreamsError> {
-        let Some((since, detail)) = &self.missing else { return Ok(()) };
-        let waited = now.as_millis().saturating_sub(since.as_millis());
-        if waited >= self.patience.as_millis() as i64 {
-            return Err(StreamsError::new(ErrorKind::Topic, detail.clone()));
+    fn check_missing(&mut self, now: Timestamp) -> Result<(), StreamsError> {
+        let Some(missing) = &mut self.missing else { return Ok(()) };
+        match missing.judge(now, self.heartbeat) {
+            Verdict::Wait => {}
+            Verdict::Note => tracing::info!("{}", missing.detail()),
+            Verdict::Warn => tracing::warn!("{}", missing.detail()),
+            Verdict::Fail => {
+                return Err(StreamsError::new(ErrorKind::Topic, missing.detail().to_owned()));
+            }
         }
         Ok(())
     }
