@@ -155,6 +155,20 @@ async fn a_missing_source_topic_is_named_after_two_heartbeats() {
     assert!(error.to_string().contains("source topics lines are missing"), "{error}");
 }
 
+/// Nobody makes folders there: not root either, whom no permission bits hold back.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_state_folder_that_cannot_be_written_is_told_at_the_start() {
+    let (topology, _) = word_count(Kept::OnDisk);
+    let config = config("app", std::path::Path::new("/sys"));
+    let streams = KafkaStreams::new(topology, config, log()).unwrap();
+    let error = streams.start().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::StateDirectory);
+    let says = "the state folder /sys/app/native-v1 cannot be used: \
+                make it writable, or set another state.dir";
+    assert_eq!(error.to_string(), says);
+}
+
 #[tokio::test]
 async fn a_missing_sink_topic_is_named() {
     let (log, scratch) = (log(), Scratch::new());

@@ -1,6 +1,6 @@
 use std::{
-    fs,
-    path::PathBuf,
+    fs, io,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -102,12 +102,34 @@ fn cleaning_up_deletes_this_application_alone() {
     assert!(scratch.0.join("other/native-v1").exists());
 }
 
+/// The state folder, the config key and what to do are named, and the cause is.
+fn assert_unusable(state_dir: &Path) {
+    let error = StateDirectory::open(state_dir, "app").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::StateDirectory);
+    let folder = state_dir.join("app/native-v1");
+    let says = format!(
+        "the state folder {} cannot be used: make it writable, or set another state.dir",
+        folder.display()
+    );
+    assert_eq!(error.to_string(), says);
+    let cause = std::error::Error::source(&error).expect("what the system says");
+    assert!(cause.is::<io::Error>(), "{cause}");
+    assert!(clean_up(state_dir, "app").is_ok(), "there is nothing to delete");
+}
+
 #[test]
-fn a_folder_that_cannot_be_made_says_so() {
+fn a_file_in_the_place_of_the_folder_is_an_error() {
     let scratch = Scratch::new();
     fs::create_dir_all(&scratch.0).unwrap();
     let file = scratch.0.join("file");
     fs::write(&file, "").unwrap();
-    let text = StateDirectory::open(&file, "app").unwrap_err().to_string();
-    assert!(text.contains("set another state.dir"), "{text}");
+    assert_unusable(&file);
+}
+
+/// Nobody makes folders there: not root either, whom no permission bits hold back.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_place_that_cannot_be_written_is_an_error() {
+    assert_unusable(Path::new("/sys"));
+    assert_unusable(Path::new("/proc/self"));
 }
