@@ -7,3 +7,4 @@ mod resume;
 mod restoring;
 mod instances;
 mod errors;
+mod damage;

@@ -88,6 +88,16 @@ impl BatchError {
     pub fn kind(&self) -> &BatchErrorKind {
         &self.kind
     }
+
+    /// What to say of the batch, which `partition` has: the error itself is the cause.
+    pub(crate) fn told_of(&self, partition: &impl fmt::Display) -> String {
+        match self.base_offset {
+            Some(offset) => {
+                format!("the batch of {partition} at offset {offset} is damaged and cannot be read")
+            }
+            None => format!("a batch of {partition} is damaged and cannot be read"),
+        }
+    }
 }
 
 impl fmt::Display for BatchError {

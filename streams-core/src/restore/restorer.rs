@@ -12,7 +12,7 @@ use super::{
     run::Run,
 };
 use crate::{
-    batch::{DecodeOptions, RecordBatch},
+    batch::{BatchError, DecodeOptions, RecordBatch},
     broker::{
         Admin, BrokerError, BrokerErrorKind, Fetched, FetchedBatches, Fetcher, OffsetSpec, TaskId,
         TopicPartition,
@@ -80,8 +80,8 @@ impl Log {
 
     /// Applies a fetched batch up to the end; returns how many records.
     fn apply(&mut self, batch: &RecordBatch) -> Result<u64, StreamsError> {
-        let damaged = |error| {
-            let what = format!("a batch of changelog {} is damaged", self.partition);
+        let damaged = |error: BatchError| {
+            let what = error.told_of(&format_args!("changelog {}", self.partition));
             StreamsError::caused_by(ErrorKind::Broker, what, error)
         };
         let decoded = batch.decode(&DecodeOptions::default()).map_err(damaged)?;
@@ -94,7 +94,12 @@ impl Log {
             }
             let headers = match record.headers {
                 [0] => Headers::default(),
-                wire => Headers::from_wire(decoded.share(wire)).unwrap_or_default(),
+                wire => Headers::from_wire(decoded.share(wire)).map_err(|error| {
+                    let (log, offset) = (&self.partition, record.offset);
+                    let what =
+                        format!("the headers of changelog {log} at offset {offset} are damaged");
+                    StreamsError::caused_by(ErrorKind::Broker, what, error)
+                })?,
             };
             count += u64::from(self.run.push(&record, &headers, &*self.restore)?);
             self.last = Some(record.offset);

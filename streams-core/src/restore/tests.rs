@@ -54,6 +54,15 @@ impl FakeBroker {
         log.end += records.len() as i64;
         log.batches.push(RecordBatch::parse(bytes.into()).unwrap());
     }
+
+    /// Changes the last byte of the log.
+    fn damage_last(&self, log: &TopicPartition) {
+        let mut cluster = self.0.lock().unwrap();
+        let last = cluster.logs.get_mut(log).unwrap().batches.last_mut().unwrap();
+        let mut bytes = last.bytes().to_vec();
+        *bytes.last_mut().unwrap() ^= 1;
+        *last = RecordBatch::parse(bytes.into()).unwrap();
+    }
 }
 
 impl Fetcher for FakeBroker {
@@ -323,6 +332,21 @@ fn a_passing_failure_is_waited_out_and_another_is_told() {
     let error = bench.answer().outcome.err().unwrap();
     assert_eq!((error.kind(), error.task_id()), (ErrorKind::Broker, Some(TASK)));
     assert!(error.report().contains("app-counts-changelog-1"), "{}", error.report());
+    assert!(bench.broker.0.lock().unwrap().assigned.is_empty());
+}
+
+#[test]
+fn a_damaged_batch_is_named_and_nothing_of_it_is_kept() {
+    let mut bench = Bench::new();
+    bench.broker.append(&log(), &[("a", Some(1))]);
+    bench.broker.append(&log(), &[("b", Some(1))]);
+    bench.broker.damage_last(&log());
+    bench.ask(None);
+    let error = bench.answer().outcome.err().unwrap();
+    assert_eq!((error.kind(), error.task_id()), (ErrorKind::Broker, Some(TASK)));
+    let says = "the batch of changelog app-counts-changelog-1 at offset 1 is damaged";
+    assert!(error.report().contains(says), "{}", error.report());
+    assert!(error.report().contains("checksum mismatch"), "{}", error.report());
     assert!(bench.broker.0.lock().unwrap().assigned.is_empty());
 }
 

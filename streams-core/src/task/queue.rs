@@ -298,6 +298,5 @@ impl PartitionQueue {
 }
 
 fn damaged(partition: &TopicPartition, error: crate::batch::BatchError) -> StreamsError {
-    let what = format!("a fetched batch of {partition} is damaged");
-    StreamsError::caused_by(ErrorKind::Deserialization, what, error)
+    StreamsError::caused_by(ErrorKind::Deserialization, error.told_of(partition), error)
 }

@@ -10,10 +10,10 @@ use bytes::Bytes;
 use futures::Stream;
 use state_stores::{Headers, Timestamp};
 
-use crate::batch::{DecodeOptions, DecodedBatch, RecordBatch, RecordPosition};
+use crate::batch::{BatchError, DecodeOptions, DecodedBatch, RecordPosition};
 use crate::broker::{
-    Broker, BrokerError, BrokerErrorKind, FetchOptions, Fetcher, Isolation, OffsetSpec,
-    TopicPartition, WakeUp,
+    Broker, BrokerError, BrokerErrorKind, FetchOptions, Fetched, FetchedBatches, Fetcher,
+    Isolation, OffsetSpec, TopicPartition, WakeUp,
 };
 
 /// A record as it was read. Key, value and headers share the memory of the fetched batch.
@@ -90,7 +90,8 @@ pub struct RecordReader {
     wake: WakeUp,
     positions: BTreeMap<TopicPartition, Position>,
     fetched: VecDeque<Batch>,
-    failure: Option<BrokerError>,
+    /// Partitions that could not be read on, told after what was fetched before.
+    failures: VecDeque<(TopicPartition, BrokerError)>,
 }
 
 #[derive(Debug)]
@@ -104,6 +105,8 @@ struct Batch {
     partition: TopicPartition,
     records: DecodedBatch,
     position: RecordPosition,
+    /// Where the partition goes on after it.
+    next_offset: i64,
 }
 
 impl RecordReader {
@@ -155,7 +158,7 @@ impl RecordReader {
             wake,
             positions: BTreeMap::new(),
             fetched: VecDeque::new(),
-            failure: None,
+            failures: VecDeque::new(),
         };
         for ((name, next), end) in starts.into_iter().zip(ends) {
             if end.is_none_or(|end| next < end) {
@@ -175,7 +178,8 @@ impl RecordReader {
             if let Some(record) = self.take()? {
                 return Ok(Some(record));
             }
-            if let Some(failure) = self.failure.take() {
+            if let Some((name, failure)) = self.failures.pop_front() {
+                self.finish(&name);
                 return Err(failure);
             }
             if !self.fetch()? {
@@ -186,7 +190,7 @@ impl RecordReader {
 
     /// True if no record will ever come: all partitions were read to their ends, or failed.
     pub fn is_at_end(&self) -> bool {
-        self.positions.is_empty() && self.fetched.is_empty() && self.failure.is_none()
+        self.positions.is_empty() && self.fetched.is_empty() && self.failures.is_empty()
     }
 
     /// Waits for the next record, at most about `timeout` after the last news; `None` at the end or
@@ -222,43 +226,18 @@ impl RecordReader {
     /// A record of what was fetched.
     fn take(&mut self) -> Result<Option<ReadRecord>, BrokerError> {
         while let Some(batch) = self.fetched.front_mut() {
-            let found = batch.records.record_at(batch.position).map_err(|error| {
-                let context = format!("partition {} cannot be read", batch.partition);
-                BrokerError::new(BrokerErrorKind::Corrupted, context).with_source(error)
-            });
-            let Some((record, after)) = found? else {
-                self.fetched.pop_front();
-                continue;
-            };
-            batch.position = after;
-            let Some(position) = self.positions.get_mut(&batch.partition) else {
-                self.fetched.pop_front();
-                continue;
-            };
-            if record.offset < position.next {
-                continue; // the batch began before the position
+            if let Some(position) = self.positions.get_mut(&batch.partition) {
+                match batch.next(position) {
+                    Ok(None) => {}
+                    Ok(record) => return Ok(record),
+                    Err(error) => {
+                        let name = batch.partition.clone();
+                        self.finish(&name);
+                        return Err(error);
+                    }
+                }
             }
-            if position.end.is_some_and(|end| record.offset >= end) {
-                let name = batch.partition.clone();
-                self.fetched.pop_front();
-                self.finish(&name);
-                continue;
-            }
-            position.next = record.offset + 1;
-            let headers = Headers::from_wire(batch.records.share(record.headers));
-            let headers = headers.map_err(|error| {
-                let context = format!("headers of {} at offset {}", batch.partition, record.offset);
-                BrokerError::new(BrokerErrorKind::Corrupted, context).with_source(error)
-            })?;
-            return Ok(Some(ReadRecord {
-                topic: Arc::clone(&batch.partition.topic),
-                partition: batch.partition.partition,
-                offset: record.offset,
-                timestamp: record.timestamp,
-                key: record.key.map(|key| batch.records.share(key)),
-                value: record.value.map(|value| batch.records.share(value)),
-                headers,
-            }));
+            self.fetched.pop_front();
         }
         self.finish_ended();
         Ok(None)
@@ -269,32 +248,33 @@ impl RecordReader {
         let mut fetched = Vec::new();
         self.fetcher.poll(&mut fetched)?;
         let found = !fetched.is_empty();
-        for fetched in fetched {
-            let name = fetched.partition;
-            let decoded = fetched.result.and_then(|found| {
-                let decoded: Result<Vec<_>, _> = found.batches.iter().map(decode).collect();
-                Ok((decoded?, found.next_offset))
-            });
-            match decoded {
-                Ok((batches, next_offset)) => {
-                    let ended = batches.is_empty();
-                    self.fetched.extend(batches.into_iter().map(|records| Batch {
-                        partition: name.clone(),
-                        position: records.start(),
-                        records,
-                    }));
-                    // What holds no record of an application is passed over at once.
-                    if let Some(position) = self.positions.get_mut(&name).filter(|_| ended) {
-                        position.next = position.next.max(next_offset);
-                    }
-                }
-                Err(error) => {
-                    self.finish(&name);
-                    self.failure.get_or_insert(error);
-                }
+        for Fetched { partition, result } in fetched {
+            if let Err(error) = result.and_then(|found| self.keep(&partition, &found)) {
+                self.failures.push_back((partition, error));
             }
         }
         Ok(found)
+    }
+
+    /// Keeps what was fetched of a partition, as far as it is sound.
+    fn keep(&mut self, name: &TopicPartition, found: &FetchedBatches) -> Result<(), BrokerError> {
+        let count = found.batches.len();
+        for (batch, nth) in found.batches.iter().zip(1..) {
+            let records = batch.decode(&DecodeOptions::default());
+            let records = records.map_err(|error| damaged(name, error))?;
+            // Behind the last one there may be some that hold no record of an application.
+            let is_last = nth == count;
+            self.fetched.push_back(Batch {
+                partition: name.clone(),
+                position: records.start(),
+                next_offset: if is_last { found.next_offset } else { records.next_offset() },
+                records,
+            });
+        }
+        if let Some(position) = self.positions.get_mut(name).filter(|_| count == 0) {
+            position.pass(found.next_offset);
+        }
+        Ok(())
     }
 
     fn finish_ended(&mut self) {
@@ -316,11 +296,51 @@ impl RecordReader {
     }
 }
 
-fn decode(batch: &RecordBatch) -> Result<DecodedBatch, BrokerError> {
-    batch.decode(&DecodeOptions::default()).map_err(|error| {
-        BrokerError::new(BrokerErrorKind::Corrupted, "a fetched batch cannot be read")
-            .with_source(error)
-    })
+impl Position {
+    /// Nothing is read before `offset` any more.
+    fn pass(&mut self, offset: i64) {
+        self.next = self.next.max(offset);
+    }
+}
+
+impl Batch {
+    /// The next record from `position` on, which moves behind it; `None` if there is none here.
+    fn next(&mut self, position: &mut Position) -> Result<Option<ReadRecord>, BrokerError> {
+        let name = &self.partition;
+        let records = &self.records;
+        while let Some((record, after)) =
+            records.record_at(self.position).map_err(|error| damaged(name, error))?
+        {
+            self.position = after;
+            if record.offset < position.next {
+                continue; // the batch began before the position
+            }
+            if position.end.is_some_and(|end| record.offset >= end) {
+                break;
+            }
+            position.pass(record.offset + 1);
+            let headers = Headers::from_wire(records.share(record.headers));
+            let headers = headers.map_err(|error| {
+                let what = format!("the headers of {name} at offset {} are damaged", record.offset);
+                BrokerError::new(BrokerErrorKind::Corrupted, what).with_source(error)
+            })?;
+            return Ok(Some(ReadRecord {
+                topic: Arc::clone(&name.topic),
+                partition: name.partition,
+                offset: record.offset,
+                timestamp: record.timestamp,
+                key: record.key.map(|key| records.share(key)),
+                value: record.value.map(|value| records.share(value)),
+                headers,
+            }));
+        }
+        position.pass(self.next_offset);
+        Ok(None)
+    }
+}
+
+fn damaged(name: &TopicPartition, error: BatchError) -> BrokerError {
+    BrokerError::new(BrokerErrorKind::Corrupted, error.told_of(name)).with_source(error)
 }
 
 fn offsets(
@@ -349,3 +369,6 @@ impl Stream for RecordReader {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
