@@ -1,5 +1,6 @@
 //! The changelog of a store, written and read back.
 
+use crate::backend::{Backend, StoreId, WriteBatch};
 use crate::error::StoreError;
 use crate::headers::Headers;
 use crate::serde::Presence;
@@ -39,6 +40,20 @@ pub trait ChangelogRestore: Send + Sync {
         out_key: &mut Vec<u8>,
         out_value: &mut Vec<u8>,
     ) -> Result<Presence, StoreError>;
+
+    /// Whether the entries that `backend` has of `store` lie under the keys that
+    /// [`local`](Self::local) gives. Those of a window store no longer do where a changed
+    /// retention asks for segments of another length: then `batch` removes them, and whoever
+    /// writes it restores the store from the beginning of its changelog.
+    ///
+    /// # Errors
+    /// When the backend cannot be read.
+    fn remove_misfits(
+        &self,
+        backend: &dyn Backend,
+        store: StoreId,
+        batch: &mut WriteBatch,
+    ) -> Result<bool, StoreError>;
 }
 
 /// The changelog of a store, or none where logging is off.

@@ -1,11 +1,13 @@
 //! From changelog records to local entries.
 
 use super::{StoreSpec, window_schema};
+use crate::backend::{Backend, StoreId, WriteBatch};
 use crate::changelog::ChangelogRestore;
 use crate::error::StoreError;
 use crate::headers::Headers;
 use crate::serde::Presence;
 use crate::time::Timestamp;
+use crate::window;
 
 /// Puts a record's timestamp before the value where local values carry it (Java's
 /// `RecordConverters`), and the segment before a windowed key.
@@ -44,5 +46,17 @@ impl ChangelogRestore for Restorer {
         }
         out_value.extend_from_slice(value);
         Ok(Presence::Bytes)
+    }
+
+    fn remove_misfits(
+        &self,
+        backend: &dyn Backend,
+        store: StoreId,
+        batch: &mut WriteBatch,
+    ) -> Result<bool, StoreError> {
+        match window_schema(&self.spec) {
+            Some(schema) => window::remove_misfits(schema, backend, store, batch),
+            None => Ok(false),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The bytes of a window store: expiry, duplicates, the two layouts.
 
-use crate::backend::{KeyRange, Order, WriteBatch};
+use crate::backend::{Backend, KeyRange, Order, StoreId, WriteBatch};
 use crate::changelog::Changelog;
 use crate::core::ByteStore;
 use crate::error::StoreError;
@@ -19,6 +19,8 @@ use std::sync::Arc;
 const MARK: &[u8] = &[];
 /// Before the first entry.
 const FIRST: [u8; 8] = [0; 8];
+/// Behind the last entry: no segment has so high a number.
+const BEHIND: [u8; 8] = [0xff; 8];
 
 /// What a store knows besides its entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +63,23 @@ impl Mark {
             interval_ms: i64::from_be_bytes(*interval_ms),
         })
     }
+}
+
+/// Removes the entries of a store that lie in segments of another length than `schema` asks for;
+/// whether they did.
+pub(crate) fn remove_misfits(
+    schema: WindowSchema,
+    backend: &dyn Backend,
+    store: StoreId,
+    batch: &mut WriteBatch,
+) -> Result<bool, StoreError> {
+    let found = backend.get(store, MARK)?.and_then(|bytes| Mark::from_bytes(&bytes));
+    let is_misfit = found.is_some_and(|mark| mark.interval_ms != Mark::new(schema).interval_ms);
+    if is_misfit {
+        batch.delete(store, MARK);
+        batch.delete_range(store, &FIRST, &BEHIND);
+    }
+    Ok(is_misfit)
 }
 
 #[derive(Debug)]
@@ -119,7 +138,7 @@ impl WindowBytes {
             return Err(StoreError::InvalidConfig {
                 store: self.name.to_string(),
                 what: format!(
-                    "its files have segments of {} ms, the retention now asks for {} ms; delete the folder of the task and it is restored",
+                    "its files have segments of {} ms, the retention now asks for {} ms, and without a changelog it cannot be restored; set the old retention again, or delete the folder of the task and begin anew",
                     mark.interval_ms, new.interval_ms
                 ),
             });

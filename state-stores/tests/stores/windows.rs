@@ -131,7 +131,28 @@ fn commits_remove_what_has_expired_and_keep_the_stream_time() {
 }
 
 #[test]
-fn files_of_another_segment_length_are_an_error_that_names_both() {
+fn files_of_another_segment_length_are_removed_before_a_restore() {
+    for (retention_ms, is_misfit) in [(150_000, false), (150_001, false), (200_000, true)] {
+        let backend = memory();
+        let mut store = builder(150_000, true).build(env(&backend, &Log::default(), 0)).unwrap();
+        put(&mut store, "a", 0);
+        put(&mut store, "b", 149_999);
+        commit(&mut store, &backend);
+        let restorer = builder(retention_ms, true).restorer();
+        let mut batch = WriteBatch::default();
+        let found = restorer.remove_misfits(&*backend, StoreId(0), &mut batch).unwrap();
+        backend.write(&mut batch).unwrap();
+        assert_eq!(found, is_misfit, "{retention_ms}");
+        let left = backend.approximate_entries(StoreId(0)).unwrap();
+        assert_eq!(left, if is_misfit { 0 } else { 3 }, "two entries and the mark");
+        let mut store = builder(retention_ms, true).build(env(&backend, &Log::default(), 0));
+        let a = store.as_mut().unwrap().fetch(&text("a"), at(0)).unwrap();
+        assert_eq!(a, (!is_misfit).then(|| text("a0")));
+    }
+}
+
+#[test]
+fn files_of_another_segment_length_are_an_error_where_nothing_was_restored() {
     let backend = memory();
     let mut store = builder(150_000, true).build(env(&backend, &Log::default(), 0)).unwrap();
     put(&mut store, "a", 0);

@@ -5,11 +5,11 @@ use std::{
     sync::{Arc, PoisonError},
 };
 
-use state_stores::{Backend, ChangelogRestore, Headers, StoreId};
+use state_stores::{Backend, ChangelogRestore, Headers, StoreId, WriteBatch};
 
 use super::{
-    BackendOpener, RestoreProgress, RestoreReply, RestoreRequest, SharedProgress, TaskStores,
-    run::Run,
+    BackendOpener, ChangelogToRead, RestoreProgress, RestoreReply, RestoreRequest, SharedProgress,
+    TaskStores, run::Run,
 };
 use crate::{
     batch::{BatchError, DecodeOptions, RecordBatch},
@@ -218,9 +218,10 @@ impl Restorer {
                 continue;
             };
             let partition = &changelog.partition;
+            let is_anew = self.remove_misfits(changelog, backend, id)?;
             let position = match known.get(partition) {
-                Some(position) => *position,
-                None => self.beginning(partition)?,
+                Some(position) if !is_anew => *position,
+                _ => self.beginning(partition)?,
             };
             logs.push(Log {
                 partition: partition.clone(),
@@ -235,6 +236,28 @@ impl Restorer {
             });
         }
         Ok(logs)
+    }
+
+    /// Empties a store whose files are laid out for another retention; whether it did. Its
+    /// changelog has to be read from the beginning.
+    fn remove_misfits(
+        &self,
+        changelog: &ChangelogToRead,
+        backend: &Arc<dyn Backend>,
+        store: StoreId,
+    ) -> Result<bool, StreamsError> {
+        let mut batch = WriteBatch::default();
+        if !changelog.restore.remove_misfits(&**backend, store, &mut batch)? {
+            return Ok(false);
+        }
+        let partition = &changelog.partition;
+        tracing::info!(changelog = %partition, "the retention has changed: restoring the store anew");
+        let before_first = self.beginning(partition)? - 1;
+        batch.set_offset(&partition.topic, partition.partition, before_first);
+        backend.write(&mut batch)?;
+        // Tables of restored entries are durable at once: the removal has to be before.
+        backend.flush()?;
+        Ok(true)
     }
 
     fn beginning(&self, partition: &TopicPartition) -> Result<i64, StreamsError> {
