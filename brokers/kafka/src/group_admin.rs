@@ -5,23 +5,24 @@ use std::{collections::BTreeMap, sync::Arc};
 use krafka::{
     admin::{
         AdminClient, DeleteConsumerGroupOffsetsOptions, DeleteConsumerGroupsOptions,
-        DescribeStreamsGroupsOptions, DescribedStreamsGroup, ListConsumerGroupOffsetsOptions,
-        ListConsumerGroupsOptions, StreamsAssignment, StreamsGroupMember, StreamsTaskIds,
+        ListConsumerGroupOffsetsOptions, ListConsumerGroupsOptions,
     },
     error::KrafkaError,
 };
 use streams_core::broker::{
     BrokerError, BrokerErrorKind, CommittedOffset, GroupAdmin, GroupDescription, MemberDescription,
-    OwnedTasks, TaskId, TopicPartition,
+    TopicPartition,
 };
 
 use crate::{
     admin::{KafkaAdmin, admin_error, first_error, krafka_partition, partition_name},
-    coordinator::Coordinator,
+    coordinator::{Answer, Coordinator},
     protocol::{
         ErrorCode,
         offset_commit::{self, Committer},
+        streams_group_describe::{self, DescribedMember},
     },
+    transport::Request,
 };
 
 #[derive(Clone, Debug)]
@@ -32,6 +33,42 @@ pub(crate) struct KafkaGroupAdmin {
 impl KafkaGroupAdmin {
     pub(crate) fn new(admin: KafkaAdmin) -> Self {
         Self { admin }
+    }
+
+    /// Asks a group's coordinator, until it has an answer that stays.
+    fn ask<A: Answer + Send + 'static>(
+        &self,
+        what: &str,
+        group_id: &str,
+        request: impl Fn() -> Request + Send + Sync + 'static,
+    ) -> Result<A, BrokerError> {
+        let client = self.admin.client();
+        let lane = client.transport.lane("streams-group-admin");
+        let coordinator = Coordinator::new(lane, group_id.into());
+        let timeout = client.config.api_timeout;
+        client.wait_for(what, async move { coordinator.call_until(timeout, request).await })
+    }
+
+    /// The streams group of this id; `None` if there is no group of it.
+    fn describe(
+        &self,
+        group_id: &str,
+    ) -> Result<Option<streams_group_describe::Response>, BrokerError> {
+        let group = group_id.to_owned();
+        let request = move || streams_group_describe::request(&group);
+        let described: streams_group_describe::Response =
+            self.ask("the description of a group", group_id, request)?;
+        match described.error_code {
+            ErrorCode::NONE if described.group_state == "Dead" => Ok(None),
+            ErrorCode::NONE => Ok(Some(described)),
+            ErrorCode::GROUP_ID_NOT_FOUND => {
+                let group = group_id.to_owned();
+                self.admin.call("the list of groups", move |admin| async move {
+                    refuse_other_type(&admin, &group).await.map(|()| None)
+                })
+            }
+            code => Err(code.error(&format!("group {group_id} cannot be described"))),
+        }
     }
 }
 
@@ -53,16 +90,17 @@ impl GroupAdmin for KafkaGroupAdmin {
     }
 
     fn describe_group(&self, group_id: &str) -> Result<Option<GroupDescription>, BrokerError> {
+        let Some(described) = self.describe(group_id)? else { return Ok(None) };
+        let (epoch, state) = (described.group_epoch, described.group_state);
+        let mut description = GroupDescription::new(group_id, epoch, state);
+        description.members = described.members.into_iter().map(member).collect();
+        description.members.sort_by(|one, other| one.member_id.cmp(&other.member_id));
         let group = group_id.to_owned();
-        self.admin.call("the description of a group", move |admin| async move {
-            let Some(described) = describe(&admin, &group).await? else { return Ok(None) };
-            let state = described.group_state;
-            let mut description = GroupDescription::new(group, described.group_epoch, state);
-            description.members = described.members.into_iter().map(member).collect();
-            description.members.sort_by(|one, other| one.member_id.cmp(&other.member_id));
-            description.offsets = offsets(&admin, &description.group_id).await?;
-            Ok(Some(description))
-        })
+        description.offsets =
+            self.admin.call("the offsets of a group", move |admin| async move {
+                offsets(&admin, &group).await
+            })?;
+        Ok(Some(description))
     }
 
     fn alter_offsets(
@@ -73,26 +111,19 @@ impl GroupAdmin for KafkaGroupAdmin {
         if offsets.is_empty() {
             return Ok(());
         }
-        let client = self.admin.client();
-        let group: Arc<str> = group_id.into();
-        let lane = client.transport.lane("streams-group-admin");
-        let coordinator = Coordinator::new(lane, Arc::clone(&group));
-        let (offsets, timeout): (Arc<[_]>, _) = (offsets.into(), client.config.api_timeout);
-        client.wait_for("the commit of offsets", async move {
-            let request = || {
-                let by = Committer {
-                    group_id: Arc::clone(&group),
-                    member_id: "".into(),
-                    member_epoch: NO_MEMBER,
-                };
-                offset_commit::request(by, Arc::clone(&offsets))
+        let (group, offsets): (Arc<str>, Arc<[_]>) = (group_id.into(), offsets.into());
+        let request = move || {
+            let by = Committer {
+                group_id: Arc::clone(&group),
+                member_id: "".into(),
+                member_epoch: NO_MEMBER,
             };
-            let answer: offset_commit::Response = coordinator.call_until(timeout, request).await?;
-            answer
-                .partitions
-                .iter()
-                .try_for_each(|(partition, code)| refusal(&group, partition, *code))
-        })
+            offset_commit::request(by, Arc::clone(&offsets))
+        };
+        let answer: offset_commit::Response =
+            self.ask("the commit of offsets", group_id, request)?;
+        let mut answers = answer.partitions.iter();
+        answers.try_for_each(|(partition, code)| refusal(group_id, partition, *code))
     }
 
     fn delete_offsets(
@@ -147,26 +178,6 @@ fn has_code(error: &KrafkaError, wanted: ErrorCode) -> bool {
     matches!(error, KrafkaError::Broker { code, .. } if code.to_i16() == wanted.0)
 }
 
-/// The streams group of this id; `None` if there is no group of it.
-async fn describe(
-    admin: &AdminClient,
-    group: &str,
-) -> Result<Option<DescribedStreamsGroup>, BrokerError> {
-    let what = format!("group {group}");
-    let described =
-        admin.describe_streams_groups([group], DescribeStreamsGroupsOptions::default()).await;
-    let described = described.map_err(|error| admin_error(&what, error))?;
-    match described.into_values().next() {
-        Some(Ok(group)) if group.group_state == "Dead" => Ok(None),
-        Some(Ok(group)) => Ok(Some(group)),
-        Some(Err(error)) if has_code(&error, ErrorCode::GROUP_ID_NOT_FOUND) => {
-            refuse_other_type(admin, group).await.map(|()| None)
-        }
-        Some(Err(error)) => Err(admin_error(&what, error)),
-        None => Ok(None),
-    }
-}
-
 /// A group of another type is not found among streams groups: that is said rather than nothing.
 async fn refuse_other_type(admin: &AdminClient, group: &str) -> Result<(), BrokerError> {
     let listed = admin.list_consumer_groups(ListConsumerGroupsOptions::default()).await;
@@ -209,29 +220,12 @@ async fn offsets(
     Ok(offsets)
 }
 
-fn member(member: StreamsGroupMember) -> MemberDescription {
+fn member(member: DescribedMember) -> MemberDescription {
     MemberDescription {
         member_id: member.member_id,
         process_id: member.process_id,
         epoch: member.member_epoch,
-        owned: tasks(&member.assignment),
-        target: tasks(&member.target_assignment),
-    }
-}
-
-/// Warm-ups are standbys that have not caught up.
-fn tasks(assignment: &StreamsAssignment) -> OwnedTasks {
-    let ids = |tasks: &[StreamsTaskIds]| -> Vec<TaskId> {
-        let of = |task: &StreamsTaskIds| {
-            let subtopology: Option<usize> = task.subtopology_id.parse().ok();
-            let partitions = task.partitions.clone().into_iter();
-            partitions.filter_map(move |number| Some(TaskId::new(subtopology?, number)))
-        };
-        tasks.iter().flat_map(of).collect()
-    };
-    let standby = ids(&assignment.standby_tasks).into_iter().chain(ids(&assignment.warmup_tasks));
-    OwnedTasks {
-        active: ids(&assignment.active_tasks).into_iter().collect(),
-        standby: standby.collect(),
+        owned: member.assignment,
+        target: member.target_assignment,
     }
 }
