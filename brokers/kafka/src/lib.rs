@@ -14,6 +14,7 @@ mod transport;
 mod blocking;
 mod client;
 mod backoff;
+mod outage;
 
 // What a stream thread works with.
 mod fetcher;

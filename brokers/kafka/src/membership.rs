@@ -8,7 +8,6 @@ mod commits;
 mod difference;
 mod driver;
 mod farewell;
-mod outage;
 mod queries;
 mod refusal;
 mod schedule;

@@ -14,4 +14,19 @@ mod tests;
 pub(crate) mod init_producer_id;
 pub(crate) mod produce;
 
+use bytes::Bytes;
+
+use crate::wire::{Reader, Result, WireError};
+
 pub(crate) use error_code::ErrorCode;
+
+/// Reads a response that could answer for several of `what`, where one was asked for.
+fn read_only<T>(
+    body: Bytes,
+    what: &'static str,
+    read: impl FnMut(&mut Reader) -> Result<T>,
+) -> Result<T> {
+    let mut from = Reader::new(body);
+    from.i32("the throttle time")?;
+    from.array(what, read)?.into_iter().next().ok_or_else(|| WireError::new(what))
+}

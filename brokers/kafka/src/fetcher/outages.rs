@@ -2,8 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
-/// How often the same outage is told.
-const TOLD_EVERY: Duration = Duration::from_secs(5);
+use crate::outage::Outage;
 
 /// What cannot be reached.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,34 +27,35 @@ impl fmt::Display for Place {
 #[derive(Debug)]
 pub(super) struct Outages {
     client_id: String,
-    /// When each was last told.
-    told: BTreeMap<Place, Duration>,
+    by_place: BTreeMap<Place, Outage>,
 }
 
 impl Outages {
     pub(super) fn new(client_id: &str) -> Self {
-        Self { client_id: client_id.to_owned(), told: BTreeMap::new() }
+        Self { client_id: client_id.to_owned(), by_place: BTreeMap::new() }
     }
 
     /// Tells that `place` is out; true if that was said now.
     pub(super) fn begin(&mut self, place: Place, now: Duration, error: &dyn fmt::Display) -> bool {
-        let is_told = self.told.get(&place).is_some_and(|told| now < *told + TOLD_EVERY);
         // Where the whole cluster is away, its nodes need no lines of their own.
-        let is_implied = matches!(place, Place::Node(_)) && self.told.contains_key(&Place::Cluster);
-        if is_told || is_implied {
+        if matches!(place, Place::Node(_)) && self.by_place.contains_key(&Place::Cluster) {
             return false;
         }
-        tracing::warn!(
-            client = %self.client_id,
-            "{place} cannot be read from at the moment, trying again: {error}"
-        );
-        self.told.insert(place, now);
-        true
+        let mut outage = self.by_place.remove(&place).unwrap_or_default();
+        let is_told = outage.is_to_be_told(now);
+        if is_told {
+            tracing::warn!(
+                client = %self.client_id,
+                "{place} cannot be read from at the moment, trying again: {error}"
+            );
+        }
+        self.by_place.insert(place, outage);
+        is_told
     }
 
     /// Tells that `place` is back, if it was out; true if that was said.
     pub(super) fn end(&mut self, place: &Place) -> bool {
-        if self.told.is_empty() || self.told.remove(place).is_none() {
+        if self.by_place.remove(place).is_none() {
             return false;
         }
         tracing::info!(client = %self.client_id, "{place} is read from again");

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use streams_core::stores::Timestamp;
 
-use super::outage::{Outage, between};
-use crate::backoff::Backoff;
+use crate::{backoff::Backoff, outage::Outage};
+
+/// A hiccup is not worth a warning.
+const TOLD_AFTER: Duration = Duration::from_secs(1);
 
 /// Heartbeats at an interval, sooner when there is something to say, later after a failure.
 #[derive(Debug)]
@@ -15,7 +17,10 @@ pub(super) struct Schedule {
     /// After a failure nothing is sent before this time.
     not_before: Timestamp,
     backoff: Backoff,
+    /// Since when the coordinator has not answered.
     outage: Outage,
+    /// Why the last request failed, if one has since then.
+    hindrance: Option<String>,
 }
 
 impl Schedule {
@@ -26,7 +31,8 @@ impl Schedule {
             due: begin,
             not_before: begin,
             backoff: Backoff::default(),
-            outage: Outage::default(),
+            outage: Outage::told_after(TOLD_AFTER),
+            hindrance: None,
         }
     }
 
@@ -60,7 +66,7 @@ impl Schedule {
     /// A heartbeat goes out.
     pub(super) fn sent(&mut self, now: Timestamp) {
         self.due = now.saturating_add(self.interval);
-        self.outage.begin(now);
+        self.outage.begin(since_epoch(now));
     }
 
     /// It was answered; the coordinator wants the next within `interval`. True if there was a
@@ -71,7 +77,8 @@ impl Schedule {
             self.interval = Duration::from_millis(interval);
         }
         self.within(self.interval, now);
-        self.outage.end()
+        self.hindrance = None;
+        self.outage.end(since_epoch(now)).is_some()
     }
 
     /// It failed, and is to be sent again.
@@ -80,24 +87,39 @@ impl Schedule {
         self.not_before = now.saturating_add(self.backoff.next());
     }
 
+    /// As [`failed`](Self::failed), because of `why`. True if that is to be told now.
+    pub(super) fn hindered(&mut self, why: &str, now: Timestamp) -> bool {
+        self.failed(now);
+        self.hindrance = Some(why.to_owned());
+        self.outage.is_to_be_told(since_epoch(now))
+    }
+
+    /// Why the last request failed, if none has succeeded since.
+    pub(super) fn hindrance(&self) -> Option<&str> {
+        self.hindrance.as_deref()
+    }
+
+    /// How long the coordinator has not answered.
+    pub(super) fn outage(&self, now: Timestamp) -> Duration {
+        self.outage.lasts(since_epoch(now))
+    }
+
     /// The coordinator is not to be reached any more, or does not have to be.
     pub(super) fn give_up(&mut self) {
         self.backoff.reset();
-        self.outage.end();
-    }
-
-    pub(super) fn outage(&self) -> &Outage {
-        &self.outage
-    }
-
-    pub(super) fn outage_mut(&mut self) -> &mut Outage {
-        &mut self.outage
+        self.hindrance = None;
+        self.outage = Outage::told_after(TOLD_AFTER);
     }
 }
 
 /// How long until then; `None` if it is past.
 pub(super) fn until(then: Timestamp, now: Timestamp) -> Option<Duration> {
-    Some(between(now, then)).filter(|wait| !wait.is_zero())
+    let wait = since_epoch(then).saturating_sub(since_epoch(now));
+    (!wait.is_zero()).then_some(wait)
+}
+
+fn since_epoch(time: Timestamp) -> Duration {
+    Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(0))
 }
 
 #[cfg(test)]
@@ -144,6 +166,20 @@ mod tests {
         schedule.succeeded(5000, at(60));
         schedule.failed(at(60));
         assert_eq!(ms(schedule.wait(at(60))), Some(50), "a success begins anew");
+    }
+
+    #[test]
+    fn an_outage_begins_with_the_first_request_and_ends_with_an_answer() {
+        let mut schedule = schedule();
+        schedule.sent(at(100));
+        assert!(!schedule.hindered("connection refused", at(200)));
+        schedule.sent(at(500));
+        assert!(schedule.hindered("no route", at(1_100)));
+        assert_eq!(schedule.hindrance(), Some("no route"));
+        assert_eq!(schedule.outage(at(2_100)), Duration::from_secs(2));
+        assert!(schedule.succeeded(5000, at(3_000)));
+        assert_eq!((schedule.hindrance(), schedule.outage(at(3_000))), (None, Duration::ZERO));
+        assert!(!schedule.succeeded(5000, at(3_001)));
     }
 
     #[test]

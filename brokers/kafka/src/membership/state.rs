@@ -334,12 +334,12 @@ impl State {
 
     /// How long the next request may take, if the application is to stop after some time.
     pub(super) fn time_left(&self, now: Timestamp) -> Option<Duration> {
-        Some(self.identity.deadline?.saturating_sub(self.schedule.outage().lasts(now)))
+        Some(self.identity.deadline?.saturating_sub(self.schedule.outage(now)))
     }
 
     /// Why a call that was ended for lack of time has no answer.
     pub(super) fn hindrance(&self) -> String {
-        self.schedule.outage().reason().unwrap_or("there was no answer").to_owned()
+        self.schedule.hindrance().unwrap_or("there was no answer").to_owned()
     }
 
     /// The topics that have to be looked up, once; `None` if none have to be.

@@ -167,7 +167,7 @@ impl State {
             slot.next_sequence = stamp.next_sequence(records);
         }
         self.written_head(id, base);
-        if let Some(outage) = self.outage.over(now) {
+        if let Some(outage) = self.outage.end(now) {
             tracing::info!(seconds = outage.as_secs_f32(), "the producer can write again");
         }
     }
@@ -308,14 +308,14 @@ impl State {
     }
 
     fn warn_about(&mut self, now: Duration, id: usize, answer: &PartitionProduced) {
-        if self.outage.is_news(now) {
+        if self.outage.is_to_be_told(now) {
             let partition = &self.slots[id].partition;
             tracing::warn!(%partition, error = told(answer), "a batch is sent again");
         }
     }
 
     fn warn(&mut self, now: Duration, what: impl FnOnce() -> String) {
-        if self.outage.is_news(now) {
+        if self.outage.is_to_be_told(now) {
             tracing::warn!(error = what(), "the producer cannot write, and tries again");
         }
     }

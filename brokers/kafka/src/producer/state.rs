@@ -21,11 +21,11 @@ use streams_core::{
 };
 
 use super::{
-    backoff::{Backoff, Outage},
+    backoff::Backoff,
     identity::Identity,
     slot::{Flight, Pending, Slot},
 };
-use crate::transport::TransportError;
+use crate::{outage::Outage, transport::TransportError};
 
 /// How much memory batches without acknowledgement take before [`State::has_room`] says no.
 const MEMORY_MAX: usize = 64 << 20;

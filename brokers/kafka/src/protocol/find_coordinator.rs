@@ -5,7 +5,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use super::ErrorCode;
 use crate::{
     transport::{Api, Request},
-    wire::{Reader, Result, WireError, Writer},
+    wire::{Reader, Result, Writer},
 };
 
 const VERSION: i16 = 6;
@@ -33,10 +33,7 @@ pub(crate) struct Response {
 
 impl Response {
     pub(crate) fn read(body: Bytes) -> Result<Self> {
-        let mut from = Reader::new(body);
-        from.i32("the throttle time")?;
-        let coordinators = from.array("the coordinators", Self::read_coordinator)?;
-        coordinators.into_iter().next().ok_or_else(|| WireError::new("the coordinators"))
+        super::read_only(body, "the coordinators", Self::read_coordinator)
     }
 
     fn read_coordinator(from: &mut Reader) -> Result<Self> {

@@ -8,7 +8,7 @@ use streams_core::broker::{CommittedOffset, TopicPartition};
 use super::ErrorCode;
 use crate::{
     transport::{Api, Request},
-    wire::{Reader, Result, WireError, Writer},
+    wire::{Reader, Result, Writer},
 };
 
 /// The last version that names topics; version 10 has their ids.
@@ -75,10 +75,7 @@ pub(crate) struct FetchedOffset {
 
 impl Response {
     pub(crate) fn read(body: Bytes) -> Result<Self> {
-        let mut from = Reader::new(body);
-        from.i32("the throttle time")?;
-        let groups = from.array("the groups", Self::read_group)?;
-        groups.into_iter().next().ok_or_else(|| WireError::new("the groups"))
+        super::read_only(body, "the groups", Self::read_group)
     }
 
     fn read_group(from: &mut Reader) -> Result<Self> {

@@ -8,7 +8,7 @@ use streams_core::broker::OwnedTasks;
 use super::{ErrorCode, streams_group_heartbeat::read_tasks};
 use crate::{
     transport::{Api, Request},
-    wire::{Reader, Result, WireError, Writer},
+    wire::{Reader, Result, Writer},
 };
 
 const VERSION: i16 = 0;
@@ -69,10 +69,7 @@ pub(crate) struct DescribedMember {
 
 impl Response {
     pub(crate) fn read(body: Bytes) -> Result<Self> {
-        let mut from = Reader::new(body);
-        from.i32("the throttle time")?;
-        let groups = from.array("the groups", Self::read_group)?;
-        groups.into_iter().next().ok_or_else(|| WireError::new("the groups"))
+        super::read_only(body, "the groups", Self::read_group)
     }
 
     fn read_group(from: &mut Reader) -> Result<Self> {

@@ -184,16 +184,14 @@ impl State {
         if matches!(self.phase, Phase::Member(_)) {
             self.assignment.doubt();
         }
-        self.schedule.failed(now);
-        self.schedule.outage_mut().is_because_of(why);
         let (group, servers) = (&*identity.group_id, &*identity.bootstrap_servers);
-        if self.schedule.outage_mut().is_to_be_told(now) {
+        if self.schedule.hindered(why, now) {
             tracing::warn!(group, servers, "the group's coordinator does not answer: {why}");
         } else {
             tracing::debug!(group, "a heartbeat failed: {why}");
         }
         if let Some(deadline) = identity.deadline
-            && self.schedule.outage().lasts(now) >= deadline
+            && self.schedule.outage(now) >= deadline
         {
             let text = format!(
                 "the coordinator of group {group} was not reached within {} ms \
