@@ -33,6 +33,7 @@ mod serde;
 
 // From the disk up.
 mod backend;
+mod memory;
 mod hash;
 mod key_order;
 mod merge;
@@ -67,6 +68,7 @@ pub use {
     headers::{Header, HeaderIter, Headers},
     key_order::KeyOrder,
     key_value::{KeyValueStore, TimestampedKeyValueStore},
+    memory::{CacheReservation, MemoryAccount, MemoryLedger, MemoryPart, MemoryUsage, PartUsage},
     scan::{Scan, ScanSource},
     serde::{
         BoolSerde, BytesSerde, Data, F32Serde, F64Serde, I16Serde, I32Serde, I64Serde, Ignored,

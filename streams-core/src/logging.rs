@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use state_stores::MemoryLedger;
+
 use crate::{batch::Timestamp, metrics::TaskCounters};
 
 /// Counts since the last line (`log.summary.interval.ms`).
@@ -28,13 +30,21 @@ impl Summary {
         self.interval_ms.is_some_and(|ms| now.as_millis() - self.last.as_millis() >= ms)
     }
 
-    pub(crate) fn log(&mut self, counters: &TaskCounters, tasks: usize, now: Timestamp) {
+    pub(crate) fn log(
+        &mut self,
+        counters: &TaskCounters,
+        tasks: usize,
+        memory: &MemoryLedger,
+        now: Timestamp,
+    ) {
         tracing::info!(
             tasks,
             processed = counters.processed.saturating_sub(self.seen.processed),
             punctuated = counters.punctuated.saturating_sub(self.seen.punctuated),
             dropped = counters.dropped.saturating_sub(self.seen.dropped),
             commits = self.commits,
+            memory = memory.used(),
+            memory_limit = memory.capacity(),
             ms = now.as_millis() - self.last.as_millis(),
             "summary"
         );

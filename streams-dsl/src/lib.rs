@@ -55,8 +55,9 @@ pub use streams_core::{
     Topology, TopologyBuilder, TopologyError,
     broker::{Admin, Broker, BrokerError, GroupAdmin, NewTopic, client},
     stores::{
-        Data, Headers, Ignored, KeyValueStore, Nullable, Serde, SharedSerde, Stores, StreamData,
-        Timestamp, TimestampedKeyValueStore, TimestampedWindowStore, Window, WindowStore, Windowed,
+        Data, Headers, Ignored, KeyValueStore, MemoryLedger, MemoryPart, MemoryUsage, Nullable,
+        Serde, SharedSerde, Stores, StreamData, Timestamp, TimestampedKeyValueStore,
+        TimestampedWindowStore, Window, WindowStore, Windowed,
     },
 };
 

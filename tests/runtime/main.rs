@@ -8,3 +8,4 @@ mod restoring;
 mod instances;
 mod errors;
 mod damage;
+mod memory;

@@ -43,6 +43,18 @@ impl Default for FetchOptions {
     }
 }
 
+/// How many partitions fill a poll, at the least: none takes all the room.
+const PARTITIONS_PER_POLL: usize = 4;
+
+impl FetchOptions {
+    /// Hands over no more than `bytes` with one poll, and of one partition no more than leaves room
+    /// for others.
+    pub(crate) fn limit_bytes(&mut self, bytes: usize) {
+        self.max_bytes = self.max_bytes.min(bytes);
+        self.max_partition_bytes = self.max_partition_bytes.min(bytes / PARTITIONS_PER_POLL);
+    }
+}
+
 /// What a poll found in one partition.
 #[derive(Debug)]
 pub struct Fetched {

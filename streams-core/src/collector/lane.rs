@@ -62,6 +62,11 @@ impl Lane {
         self.full.push_back(std::mem::replace(&mut self.filling, fresh));
     }
 
+    pub(super) fn unsent_bytes(&self) -> usize {
+        let filling = if self.filling.is_empty() { 0 } else { self.filling.estimated_size() };
+        filling + self.full.iter().map(BatchBuilder::estimated_size).sum::<usize>()
+    }
+
     pub(super) fn has_unsent(&self) -> bool {
         !self.filling.is_empty() || !self.full.is_empty()
     }

@@ -13,6 +13,8 @@ mod tests;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use state_stores::MemoryAccount;
+
 use crate::{
     batch::{BatchBuilder, Timestamp, partition_for_key},
     broker::{Ack, BrokerError, BrokerErrorKind, Producer, SendTicket, TopicPartition},
@@ -60,7 +62,9 @@ pub(crate) struct Collector {
     producer: Box<dyn Producer>,
     batch_size: usize,
     linger_ms: i64,
+    /// `buffer.memory`, an upper limit of its own.
     buffer_memory: usize,
+    memory: MemoryAccount,
     topics: Vec<Topic>,
     topic_slots: BTreeMap<Arc<str>, u32>,
     lanes: Vec<Lane>,
@@ -69,6 +73,8 @@ pub(crate) struct Collector {
     dirty: Vec<LaneId>,
     in_flight: BTreeMap<SendTicket, InFlight>,
     in_flight_bytes: usize,
+    /// What was not sent yet, full or not, when batches were last sent.
+    waiting_bytes: usize,
     acks: Vec<Ack>,
     spare: Vec<BatchBuilder>,
     now: Timestamp,
@@ -78,6 +84,7 @@ impl Collector {
     pub(crate) fn new(
         producer: Box<dyn Producer>,
         config: &ProducerConfig,
+        memory: MemoryAccount,
         now: Timestamp,
     ) -> Self {
         Self {
@@ -85,6 +92,7 @@ impl Collector {
             batch_size: config.batch_size,
             linger_ms: i64::try_from(config.linger.as_millis()).unwrap_or(i64::MAX),
             buffer_memory: config.buffer_memory,
+            memory,
             topics: Vec::new(),
             topic_slots: BTreeMap::new(),
             lanes: Vec::new(),
@@ -92,6 +100,7 @@ impl Collector {
             dirty: Vec::new(),
             in_flight: BTreeMap::new(),
             in_flight_bytes: 0,
+            waiting_bytes: 0,
             acks: Vec::new(),
             spare: Vec::new(),
             now,
@@ -195,6 +204,7 @@ impl Collector {
             }
         }
         self.acks = acks;
+        self.account();
         polled.map_err(producer_error)?;
         first_error.map_or(Ok(any), Err)
     }
@@ -221,7 +231,7 @@ impl Collector {
     /// The producer's, but not that it is full.
     pub(crate) fn send_due(&mut self, now: Timestamp, due: Due) -> Result<(), StreamsError> {
         self.now = now;
-        self.collect_changelogs(due);
+        self.waiting_bytes = self.collect_changelogs(due);
         let mut dirty = std::mem::take(&mut self.dirty);
         let mut outcome = Ok(());
         dirty.retain(|id| {
@@ -230,14 +240,22 @@ impl Collector {
             }
             let lane = &mut self.lanes[id.0];
             lane.dirty = lane.has_unsent();
+            self.waiting_bytes += lane.unsent_bytes();
             lane.dirty
         });
         self.dirty.append(&mut dirty);
+        self.account();
         outcome
     }
 
-    /// Moves what the stores appended into the lanes.
-    fn collect_changelogs(&mut self, due: Due) {
+    /// Publishes what is not acknowledged.
+    fn account(&mut self) {
+        self.memory.set(self.waiting_bytes + self.in_flight_bytes);
+    }
+
+    /// Moves what the stores appended into the lanes; returns how many bytes stay behind.
+    fn collect_changelogs(&mut self, due: Due) -> usize {
+        let mut behind = 0;
         for (place, lane) in self.lanes.iter_mut().enumerate() {
             let Some(buffer) = &lane.changelog else { continue };
             let mut buffer = buffer.lock();
@@ -249,11 +267,13 @@ impl Collector {
                 Due::Lingered => lingered,
             };
             buffer.drain(everything, &mut lane.full, &mut self.spare);
+            behind += buffer.bytes();
             if !lane.full.is_empty() && !lane.dirty {
                 lane.dirty = true;
                 self.dirty.push(LaneId(place));
             }
         }
+        behind
     }
 
     fn send_lane(&mut self, id: LaneId, due: Due) -> Result<(), StreamsError> {
@@ -298,13 +318,10 @@ impl Collector {
         self.dirty.is_empty() && self.in_flight.is_empty()
     }
 
-    /// Whether so much waits for acknowledgement that tasks have to wait, too.
+    /// Whether so much waits for acknowledgement that tasks have to wait, too. Sending
+    /// [`Due::Idle`] batches until then makes sure that acknowledgements come.
     pub(crate) fn is_full(&self) -> bool {
-        self.in_flight_bytes >= self.buffer_memory
-            || self
-                .lanes
-                .iter()
-                .any(|lane| lane.full.len() > 1 + self.buffer_memory / self.batch_size)
+        self.memory.bytes() >= self.buffer_memory || self.memory.is_over()
     }
 
     /// When the next batch has waited long enough, if one waits.

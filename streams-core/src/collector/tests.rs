@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use state_stores::Headers;
+use state_stores::{Headers, MemoryLedger, MemoryPart};
 
 use super::{Collector, Due};
 use crate::{
@@ -84,7 +84,8 @@ impl Bench {
             linger: Duration::from_millis(100),
             buffer_memory: 1 << 20,
         };
-        let collector = Collector::new(Box::new(broker.clone()), &config, at(0));
+        let memory = MemoryLedger::new(512 << 20).account(MemoryPart::Unsent);
+        let collector = Collector::new(Box::new(broker.clone()), &config, memory, at(0));
         Self { collector, broker }
     }
 
@@ -313,6 +314,49 @@ fn too_much_in_flight_holds_tasks_up() {
     }
     bench.collector.send_due(at(0), Due::Lingered).unwrap();
     assert!(bench.collector.is_full());
+    while !bench.sent().is_empty() {
+        bench.answer(Ok(0));
+    }
+    bench.collector.poll().unwrap();
+    assert!(!bench.collector.is_full());
+}
+
+#[test]
+fn batches_count_against_the_memory_from_their_first_record_to_their_acknowledgement() {
+    let mut bench = Bench::new(1 << 16);
+    let ledger = MemoryLedger::new(16 << 20);
+    bench.collector.memory = ledger.account(MemoryPart::Unsent);
+    let unsent = || ledger.usage().part(MemoryPart::Unsent).unwrap().used;
+    let lane = bench.collector.changelog(&TopicPartition::new("changelog", 0));
+    bench.send(Some(0), None, &"v".repeat(1000));
+    bench.collector.send_due(at(0), Due::Lingered).unwrap();
+    let sink = unsent();
+    assert!(bench.sent().is_empty() && (1000..1200).contains(&sink), "{sink}");
+    lane.sink(&"s".into()).append(b"k", Some(&[0; 1000]), None, &HEADERS).unwrap();
+    bench.collector.send_due(at(0), Due::Lingered).unwrap();
+    let both = unsent();
+    assert!(bench.sent().is_empty() && (1000..1200).contains(&(both - sink)), "{both}");
+    bench.collector.send_due(at(0), Due::All).unwrap();
+    assert_eq!((bench.sent().len(), unsent()), (2, both));
+    for _ in 0..2 {
+        bench.answer(Ok(0));
+    }
+    bench.collector.poll().unwrap();
+    assert_eq!(unsent(), 0);
+}
+
+#[test]
+fn a_thread_over_its_share_waits_for_acknowledgements_and_another_does_not() {
+    let mut bench = Bench::new(1 << 16);
+    let ledger = MemoryLedger::new(16 << 20);
+    bench.collector.memory = ledger.account(MemoryPart::Unsent);
+    bench.collector.buffer_memory = usize::MAX;
+    let other = ledger.account(MemoryPart::Unsent);
+    for _ in 0..600 {
+        bench.send(Some(0), None, &"v".repeat(1000));
+    }
+    bench.collector.send_due(at(0), Due::Idle).unwrap();
+    assert!(bench.collector.is_full() && !other.is_over());
     while !bench.sent().is_empty() {
         bench.answer(Ok(0));
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{StreamsConfig, Value, config_error, nearest::nearest};
+use super::{Memory, StreamsConfig, Value, config_error, nearest::nearest};
 use crate::{
     broker::{Acks, Isolation},
     error::StreamsError,
@@ -96,7 +96,7 @@ const STREAMS: &[(&str, Meaning)] = &[
         Sets(|config, value| value.int(-1..=i64::MAX).map(|ms| config.max_task_idle_ms = ms)),
     ),
     ("max.warmup.replicas", NoMeaning(COORDINATOR)),
-    ("memory.bytes", Sets(|config, value| value.bytes(16 << 20).map(|n| config.memory_bytes = n))),
+    ("memory.bytes", Sets(|config, value| value.bytes(0).map(|n| config.memory = Memory::Own(n)))),
     ("metric.reporters", NoMeaning("metrics are read by KafkaStreams::metrics")),
     ("metrics.num.samples", NoMeaning("metrics are counters without samples")),
     ("metrics.recording.level", NoMeaning("all counters are kept")),

@@ -1,12 +1,15 @@
 //! What an application is told: a typed builder, and Java's dotted keys.
 
 mod keys;
+mod memory;
 mod nearest;
 mod value;
 #[cfg(test)]
 mod tests;
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
+
+use state_stores::MemoryLedger;
 
 use crate::{
     broker::{Acks, FetchOptions, ProduceOptions},
@@ -18,6 +21,8 @@ use crate::{
     topology::{InternalTopicConfigs, OffsetReset},
 };
 use value::Value;
+
+pub(crate) use memory::{Memory, reserve_cache};
 
 /// Makes 128 random bits: process and member ids.
 pub(crate) type RandomIds = Arc<dyn Fn() -> u128 + Send + Sync>;
@@ -45,7 +50,7 @@ pub struct StreamsConfig {
     pub(crate) num_stream_threads: usize,
     pub(crate) commit_interval: Duration,
     pub(crate) cache_max_bytes: usize,
-    pub(crate) memory_bytes: usize,
+    pub(crate) memory: Memory,
     pub(crate) buffered_records_per_partition: usize,
     pub(crate) poll: Duration,
     pub(crate) max_task_idle_ms: i64,
@@ -101,7 +106,7 @@ impl StreamsConfig {
             num_stream_threads: 1,
             commit_interval: Duration::from_secs(30),
             cache_max_bytes: 10 << 20,
-            memory_bytes: 512 << 20,
+            memory: Memory::Own(512 << 20),
             buffered_records_per_partition: 1000,
             poll: Duration::from_millis(100),
             max_task_idle_ms: 0,
@@ -195,10 +200,19 @@ impl StreamsConfig {
     }
 
     /// How much memory the instance may use for buffers, caches and databases together
-    /// (`memory.bytes`, a key of this library's own; 512 MiB).
+    /// (`memory.bytes`, a key of this library's own; 512 MiB). At least 16 MiB, and twice of what
+    /// the record caches hold. Stores in memory are not counted: they are as large as the state.
     #[must_use]
     pub fn memory_bytes(mut self, bytes: usize) -> Self {
-        self.memory_bytes = bytes;
+        self.memory = Memory::Own(bytes);
+        self
+    }
+
+    /// The same, shared with other applications of the process: together they use what the ledger
+    /// says. It takes the place of [`memory_bytes`](Self::memory_bytes).
+    #[must_use]
+    pub fn memory(mut self, ledger: &MemoryLedger) -> Self {
+        self.memory = Memory::Shared(ledger.clone());
         self
     }
 
@@ -380,6 +394,7 @@ impl StreamsConfig {
                 "max.task.idle.ms is {ms}: it has to be at least -1"
             )));
         }
+        self.memory.check()?;
         if self.heartbeat_interval_is_too_long() {
             let (heartbeat, session) =
                 (self.consumer.heartbeat_interval, self.consumer.session_timeout);
@@ -401,24 +416,6 @@ impl StreamsConfig {
     pub(crate) fn cache_bytes_per_thread(&self) -> usize {
         self.cache_max_bytes / self.num_stream_threads.max(1)
     }
-
-    /// How many bytes of fetched batches a thread keeps: an eighth of the memory for all of them.
-    pub(crate) fn fetched_bytes_per_thread(&self) -> usize {
-        (self.memory_bytes / 8 / self.num_stream_threads.max(1)).max(1 << 20)
-    }
-
-    /// How many bytes a thread sends ahead of their acknowledgement: a sixty-fourth of the memory
-    /// for all threads is many round trips of any broker.
-    pub(crate) fn unacknowledged_bytes_per_thread(&self) -> usize {
-        let share = self.memory_bytes / 64 / self.num_stream_threads.max(1);
-        self.producer.buffer_memory.min(share.max(1 << 20))
-    }
-
-    /// How many bytes of uncommitted writes a thread keeps before it commits early: a quarter of
-    /// the memory for all of them.
-    pub(crate) fn staged_bytes_per_thread(&self) -> usize {
-        (self.memory_bytes / 4 / self.num_stream_threads.max(1)).max(1 << 20)
-    }
 }
 
 impl fmt::Debug for StreamsConfig {
@@ -430,7 +427,7 @@ impl fmt::Debug for StreamsConfig {
             .field("state_dir", &self.state_dir)
             .field("commit_interval", &self.commit_interval)
             .field("cache_max_bytes", &self.cache_max_bytes)
-            .field("memory_bytes", &self.memory_bytes)
+            .field("memory", &self.memory)
             .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use super::{StreamsConfig, keys};
+use state_stores::{MemoryLedger, MemoryPart};
+
+use super::{StreamsConfig, keys, reserve_cache};
 use crate::{
     error::{ErrorKind, StreamsError},
     topology::OffsetReset,
@@ -139,4 +141,47 @@ fn keys_are_listed_once() {
     let count = keys.len();
     keys.dedup();
     assert_eq!(keys.len(), count);
+}
+
+#[test]
+fn memory_is_an_instance_s_own_or_of_a_ledger_that_others_share() {
+    let own = read(&[("memory.bytes", "16777216")]).unwrap();
+    let mut account = own.memory.ledger().account(MemoryPart::Staged);
+    account.set(1);
+    assert_eq!((own.memory.ledger().capacity(), own.memory.ledger().used()), (16 << 20, 0));
+    let ledger = MemoryLedger::new(64 << 20);
+    let shared = own.memory(&ledger);
+    let mut account = shared.memory.ledger().account(MemoryPart::Staged);
+    account.set(1);
+    assert_eq!(ledger.used(), 1);
+    assert!(shared.check().is_ok());
+}
+
+#[test]
+fn too_little_memory_is_refused_wherever_it_is_said() {
+    let text = "memory.bytes is 1000: it has to be at least 16777216";
+    assert_eq!(refusal("memory.bytes", "1000"), text);
+    let config = StreamsConfig::new("app").unwrap();
+    let small = [config.clone().memory_bytes(1000), config.memory(&MemoryLedger::new(1000))];
+    for config in small {
+        assert_eq!(config.check().unwrap_err().to_string(), text);
+    }
+}
+
+#[test]
+fn a_cache_of_more_than_half_of_the_memory_is_refused_with_what_would_fit() {
+    let ledger = MemoryLedger::new(100);
+    let first = reserve_cache(&ledger, 40).unwrap();
+    let error = reserve_cache(&ledger, 30).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert_eq!(
+        error.to_string(),
+        "statestore.cache.max.bytes is 30 and memory.bytes is 100: record caches may have half of \
+         the memory, of which other applications have reserved 40 for theirs; lower \
+         statestore.cache.max.bytes to at most 10, or raise memory.bytes to at least 140"
+    );
+    drop(first);
+    assert!(reserve_cache(&ledger, 30).is_ok());
+    let text = reserve_cache(&ledger, 51).unwrap_err().to_string();
+    assert!(text.contains("may have half of the memory; lower"), "{text}");
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use state_stores::{Backend, MemoryBackend, StoreError, StoreId};
+use state_stores::{Backend, MemoryBackend, MemoryLedger, StoreError, StoreId};
 
 use super::StoreToOpen;
 use crate::{broker::TaskId, error::StreamsError, state_directory::TaskDirectory};
@@ -135,12 +135,12 @@ fn open_or_wipe(
 }
 
 /// Persistent stores lie in RocksDB, or without the feature `rocksdb` in memory.
-pub(crate) fn default_opener(memory_bytes: usize) -> Arc<dyn BackendOpener> {
+pub(crate) fn default_opener(memory: &MemoryLedger) -> Arc<dyn BackendOpener> {
     #[cfg(feature = "rocksdb")]
-    return Arc::new(super::rocks::Rocks::new(memory_bytes));
+    return Arc::new(super::rocks::Rocks::new(memory.rocks()));
     #[cfg(not(feature = "rocksdb"))]
     {
-        let _ = memory_bytes;
+        let _ = memory;
         Arc::new(InMemory)
     }
 }

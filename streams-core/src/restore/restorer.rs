@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, PoisonError},
 };
 
-use state_stores::{Backend, ChangelogRestore, Headers, StoreId, WriteBatch};
+use state_stores::{Backend, ChangelogRestore, Headers, MemoryAccount, StoreId, WriteBatch};
 
 use super::{
     BackendOpener, ChangelogToRead, RestoreProgress, RestoreReply, RestoreRequest, SharedProgress,
@@ -30,8 +30,8 @@ pub(crate) struct RestorerParts {
     pub(crate) admin: Arc<dyn Admin>,
     pub(crate) opener: Arc<dyn BackendOpener>,
     pub(crate) directory: Option<Arc<StateDirectory>>,
-    /// What all runs together may take.
-    pub(crate) memory_bytes: usize,
+    /// Of the runs of all changelogs.
+    pub(crate) memory: MemoryAccount,
     pub(crate) progress: SharedProgress,
 }
 
@@ -156,7 +156,24 @@ impl Restorer {
             }
         }
         self.fetched = fetched;
+        self.account();
         polled.map(|()| progressed)
+    }
+
+    /// Publishes what is gathered and not written.
+    fn account(&mut self) {
+        let logs = self.tasks.values().flat_map(|restoring| &restoring.logs);
+        self.parts.memory.set(logs.map(|log| log.run.bytes()).sum());
+    }
+
+    /// From how many bytes on a run is written: batches that are fetched ahead have the other half.
+    /// With too many changelogs at a time, each batch is written at once.
+    fn run_bytes(&self) -> usize {
+        if self.parts.memory.is_over() {
+            return 0;
+        }
+        let share = self.parts.memory.fair_part() / 2;
+        (share / self.readers.len().max(1)).clamp(*RUN_BYTES.start(), *RUN_BYTES.end())
     }
 
     fn begin(&mut self, request: RestoreRequest) -> bool {
@@ -273,9 +290,7 @@ impl Restorer {
         partition: &TopicPartition,
         fetched: &FetchedBatches,
     ) -> Result<(), StreamsError> {
-        let open_logs = self.readers.len().max(1);
-        let run_bytes =
-            (self.parts.memory_bytes / open_logs).clamp(*RUN_BYTES.start(), *RUN_BYTES.end());
+        let run_bytes = self.run_bytes();
         let Some(restoring) = self.tasks.get_mut(&task) else { return Ok(()) };
         let Some(log) = restoring.logs.iter_mut().find(|log| log.partition == *partition) else {
             return Ok(());

@@ -7,14 +7,11 @@ use state_stores::{Backend, RocksBackend, RocksMemory, StoreError};
 use super::BackendOpener;
 use crate::broker::TaskId;
 
-/// The part of `memory.bytes` that caches and memtables of all databases share.
-const MEMORY_SHARE: usize = 4;
-
 pub(super) struct Rocks(RocksMemory);
 
 impl Rocks {
-    pub(super) fn new(memory_bytes: usize) -> Self {
-        Self(RocksMemory::new(memory_bytes / MEMORY_SHARE))
+    pub(super) fn new(memory: RocksMemory) -> Self {
+        Self(memory)
     }
 }
 

@@ -4,7 +4,9 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use state_stores::{Backend, KeyRange, MemoryBackend, Order, StoreError, StoreId, Stores};
+use state_stores::{
+    Backend, KeyRange, MemoryBackend, MemoryLedger, MemoryPart, Order, StoreError, StoreId, Stores,
+};
 
 use super::{
     BackendOpener, ChangelogToRead, RestoreReply, RestoreRequest, Restorer, RestorerParts,
@@ -161,6 +163,7 @@ struct Bench {
     restorer: Restorer,
     replies: Arc<Mutex<Vec<RestoreReply>>>,
     progress: SharedProgress,
+    memory: MemoryLedger,
 }
 
 const TASK: TaskId = TaskId::new(0, 1);
@@ -168,33 +171,40 @@ const TASK: TaskId = TaskId::new(0, 1);
 impl Bench {
     fn new() -> Self {
         let broker = FakeBroker::default();
-        let progress = SharedProgress::default();
+        let (progress, memory) = (SharedProgress::default(), MemoryLedger::new(16 << 20));
         let restorer = Restorer::new(RestorerParts {
             fetcher: Box::new(broker.clone()),
             admin: Arc::new(broker.clone()),
             opener: Arc::new(NoDisk),
             directory: None,
-            memory_bytes: 1 << 20,
+            memory: memory.account(MemoryPart::Restore),
             progress: Arc::clone(&progress),
         });
-        Self { broker, restorer, replies: Arc::default(), progress }
+        Self { broker, restorer, replies: Arc::default(), progress, memory }
     }
 
     /// Asks for a task with one store.
     fn ask(&mut self, limit: Option<i64>) {
-        let restore = Stores::key_value::<String, i64>("counts").restorer();
-        let changelog = ChangelogToRead { partition: log(), restore, limit };
-        let store = StoreToOpen {
-            index: 3,
-            name: "counts".into(),
-            persistent: true,
-            changelog: Some(changelog),
+        self.ask_for(&[log()], limit);
+    }
+
+    /// Asks for a task with a store for each of these changelogs.
+    fn ask_for(&mut self, logs: &[TopicPartition], limit: Option<i64>) {
+        let store = |(at, log): (usize, &TopicPartition)| {
+            let restore = Stores::key_value::<String, i64>("counts").restorer();
+            let changelog = ChangelogToRead { partition: log.clone(), restore, limit };
+            StoreToOpen {
+                index: 3 + at,
+                name: format!("counts-{at}").into(),
+                persistent: true,
+                changelog: Some(changelog),
+            }
         };
         let replies = Arc::clone(&self.replies);
         self.restorer.add(RestoreRequest {
             task: TASK,
             attempt: 9,
-            stores: vec![store],
+            stores: logs.iter().enumerate().map(store).collect(),
             reply: Box::new(move |reply| replies.lock().unwrap().push(reply)),
         });
     }
@@ -384,4 +394,31 @@ fn runs_are_written_as_they_fill_up() {
         assert_eq!(found[..], value.to_be_bytes());
     }
     assert_eq!(backend.offsets().unwrap()[0].2, 29_999);
+}
+
+#[test]
+fn runs_of_many_changelogs_are_written_early_when_they_take_too_much_memory() {
+    let mut bench = Bench::new();
+    let logs: Vec<TopicPartition> =
+        (0..16).map(|at| TopicPartition::new(format!("log-{at}").as_str(), 1)).collect();
+    let keys: Vec<String> = (0..10_000).map(|n| format!("key {n:05}")).collect();
+    for log in &logs {
+        for part in keys.chunks(500) {
+            let records: Vec<(&str, Option<i64>)> =
+                part.iter().map(|key| (key.as_str(), Some(7))).collect();
+            bench.broker.append(log, &records);
+        }
+    }
+    bench.ask_for(&logs, None);
+    let share = bench.memory.share(MemoryPart::Restore);
+    let mut most = 0;
+    while bench.replies.lock().unwrap().is_empty() {
+        assert!(bench.restorer.step().unwrap());
+        most = most.max(bench.memory.used());
+    }
+    // Published once a step, in which each changelog may add a batch.
+    let of_a_step = logs.len() * 500 * 64;
+    assert!((share..share + of_a_step).contains(&most), "{most} of {share}");
+    assert_eq!(bench.memory.used(), 0);
+    assert_eq!(bench.answer().outcome.unwrap().restored, 160_000);
 }

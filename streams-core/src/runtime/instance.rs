@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use state_stores::CacheBudget;
+use state_stores::{CacheBudget, CacheReservation, MemoryLedger};
 use tokio::sync::watch;
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     broker::{Broker, TopologySpec},
-    config::StreamsConfig,
+    config::{StreamsConfig, reserve_cache},
     error::StreamsError,
     handlers::{UncaughtDecision, UncaughtHandler},
     restore::{SharedProgress, StateUpdater},
@@ -33,6 +33,7 @@ pub(super) struct Instance {
     pub(super) topology: Topology,
     pub(super) spec: Arc<TopologySpec>,
     pub(super) broker: Arc<dyn Broker>,
+    pub(super) memory: MemoryLedger,
     pub(super) progress: SharedProgress,
     pub(super) states: watch::Sender<State>,
     control: Mutex<Control>,
@@ -46,6 +47,8 @@ pub(super) struct Control {
     pub(super) updater: Option<StateUpdater>,
     pub(super) directory: Option<Arc<StateDirectory>>,
     pub(super) ids: Option<ProcessIds>,
+    /// What the record caches have of the memory, until the end.
+    cache: Option<CacheReservation>,
     pub(super) uncaught: UncaughtHandler,
     error: Option<StreamsError>,
     /// Counters of threads that ended.
@@ -94,7 +97,15 @@ impl Control {
 }
 
 impl Instance {
-    pub(super) fn new(config: StreamsConfig, topology: Topology, broker: Arc<dyn Broker>) -> Self {
+    /// # Errors
+    /// If the record caches do not fit into the memory.
+    pub(super) fn new(
+        config: StreamsConfig,
+        topology: Topology,
+        broker: Arc<dyn Broker>,
+    ) -> Result<Self, StreamsError> {
+        let memory = config.memory.ledger();
+        let cache = Some(reserve_cache(&memory, config.cache_max_bytes)?);
         let spec = topology.spec(&config.application_id, &config.internal_topics);
         let control = Control {
             state: State::Created,
@@ -102,21 +113,23 @@ impl Instance {
             updater: None,
             directory: None,
             ids: None,
+            cache,
             uncaught: Arc::clone(&config.uncaught),
             error: None,
             ended: Vec::new(),
             changes: VecDeque::new(),
         };
-        Self {
+        Ok(Self {
             config,
             topology,
             spec: Arc::new(spec),
             broker,
+            memory,
             progress: SharedProgress::default(),
             states: watch::Sender::new(State::Created),
             control: Mutex::new(control),
             listener: Mutex::new(None),
-        }
+        })
     }
 
     pub(super) fn control(&self) -> MutexGuard<'_, Control> {
@@ -241,6 +254,7 @@ impl Instance {
         }
         let mut control = self.control();
         control.directory = None;
+        control.cache = None;
         let next =
             if control.state == State::PendingError { State::Error } else { State::NotRunning };
         control.become_state(next);

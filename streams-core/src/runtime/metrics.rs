@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use state_stores::MemoryUsage;
+
 use crate::{broker::TaskId, metrics::TaskCounters};
 
 /// Counters of one stream thread.
@@ -24,11 +26,13 @@ impl ThreadMetrics {
     }
 }
 
-/// Counters of an instance: of the threads it has, and of those it had.
+/// Counters of an instance: of the threads it has, and of those it had; and its memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StreamsMetrics {
     /// One entry per thread, ended ones included.
     pub threads: Vec<ThreadMetrics>,
+    /// What the memory is used for (`memory.bytes`).
+    pub memory: MemoryUsage,
 }
 
 impl StreamsMetrics {

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use state_stores::CacheBudget;
+use state_stores::{CacheBudget, MemoryPart};
 
 use super::{
     Mailbox,
@@ -45,15 +45,14 @@ impl Instance {
         let wake = WakeUp::new();
         let mut fetch = config.consumer.fetch.clone();
         fetch.client_id = format!("{name}-restore-consumer");
-        // Changelogs share an eighth of the memory: fetched batches and runs.
-        let memory_bytes = config.memory_bytes / 8;
-        fetch.max_bytes = fetch.max_bytes.min(memory_bytes / 2).max(1 << 20);
+        let memory = self.memory.account(MemoryPart::Restore);
+        fetch.limit_bytes(memory.fair_part() / 2);
         let restorer = Restorer::new(RestorerParts {
             fetcher: self.broker.fetcher(fetch, wake.clone()),
             admin: self.broker.admin(),
-            opener: default_opener(config.memory_bytes),
+            opener: default_opener(&self.memory),
             directory: directory.clone(),
-            memory_bytes: memory_bytes / 2,
+            memory,
             progress: Arc::clone(&self.progress),
         });
         let updater = StateUpdater::start(name, restorer, self.broker.admin(), wake)?;
@@ -98,6 +97,7 @@ impl Instance {
             topology: self.topology.clone(),
             spec: Arc::clone(&self.spec),
             broker: Arc::clone(&self.broker),
+            memory: self.memory.clone(),
             process_id,
             member_id,
             cache: Arc::clone(&cache),

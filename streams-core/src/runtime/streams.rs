@@ -40,14 +40,15 @@ impl KafkaStreams {
     /// An instance that is not started, on a broker of its own or on one that it shares.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] if settings do not fit together.
+    /// [`ErrorKind::Config`] if settings do not fit together, or if the record caches take more than
+    /// half of the memory.
     pub fn new(
         topology: Topology,
         config: StreamsConfig,
         broker: impl Broker + 'static,
     ) -> Result<Self, StreamsError> {
         config.check()?;
-        Ok(Self { instance: Arc::new(Instance::new(config, topology, Arc::new(broker))) })
+        Ok(Self { instance: Arc::new(Instance::new(config, topology, Arc::new(broker))?) })
     }
 
     /// Locks the state folder and starts the threads, which join the group. Returns before tasks
@@ -160,7 +161,8 @@ impl KafkaStreams {
         self.instance.error()
     }
 
-    /// Counters of all threads, those that ended included.
+    /// Counters of all threads, those that ended included, and what the memory is used for. A
+    /// ledger that several applications share shows that of all.
     ///
     /// # Cancel safety
     /// Nothing is lost when the future is dropped.
@@ -168,7 +170,7 @@ impl KafkaStreams {
         let living = self.ask(StreamThread::metrics).await;
         let mut threads = self.instance.ended_threads();
         threads.extend(living);
-        StreamsMetrics { threads }
+        StreamsMetrics { threads, memory: self.instance.memory.usage() }
     }
 
     /// The tasks that are being restored, and how far they are.

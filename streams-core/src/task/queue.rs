@@ -56,7 +56,8 @@ pub(super) struct PartitionQueue {
     head: Head,
     /// Records in `waiting` and `open`, not counting the head.
     buffered: usize,
-    buffered_bytes: usize,
+    /// Bytes of `waiting`.
+    waiting_bytes: usize,
     partition_time: Timestamp,
     /// Records below were processed before: the first fetched batch may begin with some.
     first_offset: i64,
@@ -90,7 +91,7 @@ impl PartitionQueue {
                 bytes: 0,
             },
             buffered: 0,
-            buffered_bytes: 0,
+            waiting_bytes: 0,
             partition_time: Timestamp::NONE,
             first_offset: 0,
             next: None,
@@ -114,8 +115,9 @@ impl PartitionQueue {
         self.buffered + usize::from(!self.is_empty())
     }
 
+    /// Bytes of the batches that are not read to their end.
     pub(super) fn bytes(&self) -> usize {
-        self.buffered_bytes
+        self.waiting_bytes + self.open.as_ref().map_or(0, |open| open.batch.size())
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -134,7 +136,7 @@ impl PartitionQueue {
         task: &mut TaskState,
     ) -> Result<(), StreamsError> {
         self.buffered += usize::try_from(batch.record_count()).unwrap_or(0);
-        self.buffered_bytes += batch.size();
+        self.waiting_bytes += batch.size();
         self.waiting.push_back((slot, batch));
         if self.is_empty() { self.load_head(task) } else { Ok(()) }
     }
@@ -246,7 +248,7 @@ impl PartitionQueue {
             self.buffered = 0;
             return Ok(false);
         };
-        self.buffered_bytes = self.buffered_bytes.saturating_sub(batch.size());
+        self.waiting_bytes = self.waiting_bytes.saturating_sub(batch.size());
         let decoded = batch
             .decode(&DecodeOptions::default())
             .map_err(|error| damaged(&self.partition, error))?;

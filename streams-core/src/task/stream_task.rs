@@ -207,7 +207,7 @@ impl StreamTask {
         self.group.len()
     }
 
-    /// Bytes of fetched batches that are buffered and not opened yet.
+    /// Bytes of fetched batches that are not read to their end; of one being read, decompressed.
     pub fn buffered_bytes(&self) -> usize {
         self.group.queues().map(super::queue::PartitionQueue::bytes).sum()
     }

@@ -1,10 +1,14 @@
-//! The memory that all databases of an instance share.
+//! The memory that all databases of a ledger share.
 
 use rocksdb::{Cache, WriteBufferManager};
 use std::fmt;
 
+/// Memtables are flushed early when they take this part of the memory.
+const MEMTABLES: usize = 3;
+
 /// The block cache with index and filter blocks, and the memtables in it: one for all databases
-/// of an instance, given to each at [`super::RocksBackend::open`]. Clones share it.
+/// of a [`MemoryLedger`](crate::MemoryLedger), given to each at [`super::RocksBackend::open`].
+/// Clones share it.
 #[derive(Clone)]
 pub struct RocksMemory {
     pub(super) cache: Cache,
@@ -16,16 +20,27 @@ impl RocksMemory {
     pub fn new(bytes: usize) -> Self {
         let cache = Cache::new_lru_cache(bytes);
         let memtables = WriteBufferManager::new_write_buffer_manager_with_cache(
-            bytes / 3,
+            bytes / MEMTABLES,
             false,
             cache.clone(),
         );
         Self { cache, memtables }
     }
 
+    /// Changes what all may use; blocks that no longer fit are dropped.
+    pub(crate) fn set_capacity(&mut self, bytes: usize) {
+        self.cache.set_capacity(bytes);
+        self.memtables.set_buffer_size(bytes / MEMTABLES);
+    }
+
     /// The bytes in use.
     pub fn used(&self) -> usize {
         self.cache.get_usage()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn memtables(&self) -> usize {
+        self.memtables.get_buffer_size()
     }
 }
 

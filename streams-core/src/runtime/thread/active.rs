@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use state_stores::{StateStore, StoreEnv, WriteBatch};
 
-use super::Env;
+use super::{Env, holdings::Pressure};
 use crate::{
     batch::Timestamp,
-    broker::{CommittedOffset, TaskId, TopicPartition},
+    broker::{CommittedOffset, Fetcher, TaskId, TopicPartition},
     collector::{ChangelogLane, Collector},
     error::StreamsError,
     metrics::TaskCounters,
@@ -38,6 +38,8 @@ pub(crate) struct ActiveTask {
     pub(crate) span: tracing::Span,
     /// Partitions that hold enough and are not fetched.
     pub(super) paused: Vec<TopicPartition>,
+    /// Whether anything was fetched since the last look at the partitions.
+    pub(super) fed: bool,
     /// Whether the commit in progress includes it.
     pub(crate) committing: bool,
     unflushed_bytes: usize,
@@ -58,9 +60,40 @@ impl ActiveTask {
             logs,
             span,
             paused: Vec::new(),
+            fed: false,
             committing: false,
             unflushed_bytes: 0,
             flushed_at: now,
+        }
+    }
+
+    /// Pauses partitions that hold enough and resumes the others.
+    pub(super) fn regulate(
+        &mut self,
+        fetcher: &mut dyn Fetcher,
+        records_max: usize,
+        pressure: Pressure,
+    ) {
+        let fed = std::mem::take(&mut self.fed);
+        if !fed && pressure == Pressure::None && self.paused.is_empty() {
+            return;
+        }
+        let task_holds = self.task.buffered_total() > 0;
+        for partition in self.task.partitions() {
+            let records = self.task.buffered(partition);
+            let waits = records > records_max || pressure.pauses(records > 0, task_holds);
+            let place = self.paused.iter().position(|paused| paused == partition);
+            match (waits, place) {
+                (true, None) => {
+                    self.paused.push(partition.clone());
+                    fetcher.pause(partition);
+                }
+                (false, Some(place)) => {
+                    self.paused.swap_remove(place);
+                    fetcher.resume(partition);
+                }
+                (true, Some(_)) | (false, None) => {}
+            }
         }
     }
 

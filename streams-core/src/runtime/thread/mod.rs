@@ -2,6 +2,7 @@
 
 mod active;
 mod assignment;
+mod holdings;
 mod opening;
 mod processing;
 mod reaction;
@@ -14,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use state_stores::CacheBudget;
+use state_stores::{CacheBudget, MemoryLedger, MemoryPart};
 
 use super::{Mailbox, metrics::ThreadMetrics};
 use crate::{
@@ -36,7 +37,7 @@ use crate::{
 
 pub(crate) use active::ActiveTask;
 
-use opening::Opening;
+use {holdings::Holdings, opening::Opening};
 
 /// What a thread is given.
 pub(crate) struct Env {
@@ -45,6 +46,7 @@ pub(crate) struct Env {
     pub(crate) topology: Topology,
     pub(crate) spec: Arc<TopologySpec>,
     pub(crate) broker: Arc<dyn Broker>,
+    pub(crate) memory: MemoryLedger,
     pub(crate) process_id: String,
     pub(crate) member_id: String,
     pub(crate) cache: Arc<CacheBudget>,
@@ -95,6 +97,9 @@ pub(crate) struct StreamThread {
     asked: Option<Vec<TopicPartition>>,
     attempt: u64,
     fetched: Vec<Fetched>,
+    holdings: Holdings,
+    /// Whether the last turn of all tasks came to nothing.
+    is_stuck: bool,
     /// How many records a task processes before the others have their turn.
     turn: usize,
     repartition_topics: BTreeSet<Arc<str>>,
@@ -132,7 +137,8 @@ impl StreamThread {
         })?;
         let mut fetch = config.consumer.fetch.clone();
         fetch.client_id = format!("{}-consumer", env.name);
-        fetch.max_bytes = fetch.max_bytes.min(config.fetched_bytes_per_thread());
+        let holdings = Holdings::new(&env.memory);
+        fetch.limit_bytes(holdings.fetch_bytes(&env.memory, config.num_stream_threads));
         let repartition = env.spec.subtopologies.iter().flat_map(|s| &s.repartition_source_topics);
         let repartition_topics = repartition.map(|topic| Arc::clone(&topic.name)).collect();
         let collector = new_collector(&env, now);
@@ -150,6 +156,8 @@ impl StreamThread {
             asked: None,
             attempt: 0,
             fetched: Vec::new(),
+            holdings,
+            is_stuck: false,
             turn: 1,
             repartition_topics,
             purge: BTreeMap::new(),
@@ -186,8 +194,10 @@ impl StreamThread {
         self.open_tasks(now)?;
         let mut busy = self.collector.borrow_mut().poll()?;
         busy |= self.fetch(now)?;
+        self.regulate_fetching();
         if self.commit.is_idle() {
             busy |= self.process(now)?;
+            self.account_writes();
             if self.commit_is_due(now) {
                 self.commit.begin(&mut self.running, &self.collector, now)?;
             }
@@ -199,7 +209,8 @@ impl StreamThread {
             self.leave();
             return Ok(Pass::Done);
         }
-        let due = if busy { Due::Lingered } else { Due::Idle };
+        let has_work = busy && !self.collector.borrow().is_full();
+        let due = if has_work { Due::Lingered } else { Due::Idle };
         self.collector.borrow_mut().send_due(now, due)?;
         self.purge_repartition_topics(now);
         self.tell_state();
@@ -287,7 +298,7 @@ impl StreamThread {
     fn log_summary(&mut self, now: Timestamp) {
         if self.summary.is_due(now) {
             let counters = self.metrics().total();
-            self.summary.log(&counters, self.running.len(), now);
+            self.summary.log(&counters, self.running.len(), &self.env.memory, now);
         }
     }
 
@@ -320,9 +331,8 @@ fn new_collector(env: &Env, now: Timestamp) -> Collector {
     let mut options = env.config.producer.options.clone();
     options.client_id = format!("{}-producer", env.name);
     let producer = env.broker.producer(options, env.wake.clone());
-    let mut config = env.config.producer.clone();
-    config.buffer_memory = env.config.unacknowledged_bytes_per_thread();
-    Collector::new(producer, &config, now)
+    let memory = env.memory.account(MemoryPart::Unsent);
+    Collector::new(producer, &env.config.producer, memory, now)
 }
 
 /// A duration as timestamps count.

@@ -45,13 +45,7 @@ impl StreamThread {
             active.task.push(partition, batch)?;
         }
         active.task.set_lag(partition, Some(fetched.high_watermark - fetched.next_offset));
-        let holds_enough = active.task.buffered(partition)
-            > self.env.config.buffered_records_per_partition
-            || active.task.buffered_bytes() > self.env.config.fetched_bytes_per_thread();
-        if holds_enough && !active.paused.contains(partition) {
-            active.paused.push(partition.clone());
-            self.fetcher.pause(partition);
-        }
+        active.fed = true;
         Ok(())
     }
 
@@ -90,6 +84,7 @@ impl StreamThread {
         let position = self.list_offset(partition, spec)?;
         if let Some(active) = self.running.get_mut(&task) {
             active.task.resume(partition, &CommittedOffset::new(position));
+            active.paused.retain(|paused| paused != partition);
             self.fetcher.assign(partition, position);
         }
         Ok(())
@@ -98,6 +93,7 @@ impl StreamThread {
     /// Each task's turn; true if records were processed or punctuations fired.
     pub(super) fn process(&mut self, now: Timestamp) -> Result<bool, StreamsError> {
         if self.collector.borrow().is_full() {
+            self.is_stuck = false;
             return Ok(false);
         }
         let (mut most, mut punctuated) = (0, 0);
@@ -106,19 +102,12 @@ impl StreamThread {
             let count = active.task.process(self.turn, now)?;
             punctuated += active.task.punctuate(now)?;
             most = most.max(count);
-            if count > 0 && !active.paused.is_empty() {
-                let limit = self.env.config.buffered_records_per_partition;
-                let bytes = self.env.config.fetched_bytes_per_thread();
-                let has_room = active.task.buffered_bytes() <= bytes;
-                active.paused.retain(|partition| {
-                    let resume = has_room && active.task.buffered(partition) <= limit;
-                    if resume {
-                        self.fetcher.resume(partition);
-                    }
-                    !resume
-                });
-            }
         }
+        if most == 0 && !self.is_stuck && self.holdings.fetched.is_over() {
+            // Other partitions are fetched now, see `Pressure`.
+            self.env.wake.wake();
+        }
+        self.is_stuck = most == 0;
         // Java adds one each round; its rounds do not fetch, ours do, so that turns grow faster.
         if punctuated > 0 {
             self.turn = (self.turn / 2).max(1);
@@ -128,7 +117,7 @@ impl StreamThread {
         Ok(most + punctuated > 0)
     }
 
-    pub(super) fn commit_is_due(&mut self, now: Timestamp) -> bool {
+    pub(super) fn commit_is_due(&self, now: Timestamp) -> bool {
         if !self.running.values().any(|active| active.task.commit_needed()) {
             return false;
         }
@@ -138,11 +127,7 @@ impl StreamThread {
             || self.must_give_up()
             || waited > interval
             || self.running.values().any(|active| active.task.commit_requested())
-            || self.staged_bytes() > self.env.config.staged_bytes_per_thread()
-    }
-
-    fn staged_bytes(&mut self) -> usize {
-        self.running.values_mut().map(super::ActiveTask::staged_bytes).sum()
+            || self.holdings.staged.is_over()
     }
 }
 
