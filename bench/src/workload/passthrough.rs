@@ -1,6 +1,6 @@
 //! Stateless: some records are dropped, the others get a new key and a new value.
 
-use std::num::ParseIntError;
+use std::{fmt::Write, num::ParseIntError};
 
 use streams_dsl::{StreamsBuilder, Topology, TopologyError};
 
@@ -46,7 +46,9 @@ fn by_status(key: String, event: String) -> std::result::Result<(String, String)
     let mut field = || fields.next().unwrap_or_default();
     let (number, amount, status, padding) = (field(), field(), field(), field());
     let doubled = 2 * amount.parse::<i64>()?;
-    Ok((key + "#" + status, format!("{number}|{doubled}|{padding}")))
+    let mut value = String::with_capacity(event.len());
+    write!(value, "{number}|{doubled}|{padding}").expect("a string takes what is written");
+    Ok(([&key, "#", status].concat(), value))
 }
 
 fn key(record: u64) -> String {
