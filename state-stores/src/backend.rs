@@ -10,6 +10,7 @@ use bytes::Bytes;
 use std::fmt::Debug;
 use std::ops::Bound;
 
+pub(crate) use batch::SPARE_BYTES;
 pub use batch::{Offset, Write, WriteBatch};
 pub use memory::MemoryBackend;
 #[cfg(feature = "rocksdb")]
@@ -72,11 +73,11 @@ impl<'a> KeyRange<'a> {
     }
 }
 
-/// The bytes of all stores of one task, and the changelog offsets they stand at.
-///
 /// Keys in ascending order, none twice, with their values; tombstones are `None`.
 pub type SortedRun<'r, 'a> = &'r mut (dyn Iterator<Item = (&'a [u8], Option<&'a [u8]>)> + 'r);
 
+/// The bytes of all stores of one task, and the changelog offsets they stand at.
+///
 /// A backend is told whole batches, each at a commit; what lies between two commits is kept
 /// above it. The crate's contract suite (feature `testing`) tells whether a backend is one.
 pub trait Backend: Send + Sync + Debug {

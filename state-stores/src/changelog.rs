@@ -41,14 +41,15 @@ pub trait ChangelogRestore: Send + Sync {
         out_value: &mut Vec<u8>,
     ) -> Result<Presence, StoreError>;
 
-    /// Whether the entries that `backend` has of `store` lie under the keys that
-    /// [`local`](Self::local) gives. Those of a window store no longer do where a changed
-    /// retention asks for segments of another length: then `batch` removes them, and whoever
-    /// writes it restores the store from the beginning of its changelog.
+    /// Says what `backend` needs before entries of `store` are restored, by writes to `batch`, and
+    /// whether the entries it has do not lie under the keys that [`local`](Self::local) gives.
+    /// Those of a window store no longer do where a changed retention asks for segments of another
+    /// length: then `batch` removes them, and whoever writes it restores the store from the
+    /// beginning of its changelog.
     ///
     /// # Errors
     /// When the backend cannot be read.
-    fn remove_misfits(
+    fn prepare(
         &self,
         backend: &dyn Backend,
         store: StoreId,

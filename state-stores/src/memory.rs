@@ -62,7 +62,8 @@ struct Inner {
     rocks: Mutex<Option<RocksMemory>>,
 }
 
-// Counts are read while others change them: no decision depends on two of them at one time.
+// Counts are read while others change them: a mixture of old and new makes a holder give way a pass
+// early or late.
 #[derive(Default)]
 struct Total {
     used: AtomicUsize,

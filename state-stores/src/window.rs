@@ -16,7 +16,7 @@ use crate::store::{Flushed, Update, UpdateError};
 use crate::time::{Timestamp, Window, Windowed};
 use crate::window_schema::{Keys, Starts, Verdict, WindowFilter};
 
-pub(crate) use bytes::{WindowBytes, remove_misfits};
+pub(crate) use bytes::{WindowBytes, prepare};
 pub use plain::WindowStore;
 pub use timestamped::TimestampedWindowStore;
 

@@ -9,8 +9,8 @@ use std::{
 };
 
 use streams_core::{
-    ErrorKind, KafkaStreams, LogAndContinue, State, StreamsError, TopologyBuilder,
-    UncaughtDecision,
+    Clock, Context, ErrorKind, KafkaStreams, LogAndContinue, Nothing, Outcome, Processor, Record,
+    State, StreamsError, SystemClock, TopologyBuilder, UncaughtDecision,
     broker::{Broker, NewTopic},
     stores::Ignored,
 };
@@ -59,6 +59,50 @@ async fn a_panic_of_user_code_is_an_error_with_the_node_s_name() {
     assert_eq!(error.kind(), ErrorKind::Panic);
     assert_eq!(error.node(), Some("split"));
     assert!(error.to_string().contains("the word is panic"), "{error}");
+}
+
+/// Fails at its first start with what passes by itself.
+struct Hesitant(Arc<AtomicUsize>);
+
+impl Processor<Ignored, String> for Hesitant {
+    fn init(&mut self, _: &mut Context<'_, Nothing, Nothing>) -> Outcome {
+        match self.0.fetch_add(1, Ordering::SeqCst) {
+            0 => Err(StreamsError::new(ErrorKind::Timeout, "not yet").into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn process(
+        &mut self,
+        _: Record<Ignored, String>,
+        _: &mut Context<'_, Nothing, Nothing>,
+    ) -> Outcome {
+        self.0.fetch_add(100, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_task_that_cannot_start_yet_starts_again() {
+    let (log, scratch) = (log(), Scratch::new());
+    let starts = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&starts);
+    let mut builder = TopologyBuilder::new();
+    builder.add_source::<Ignored, String>("lines", &["lines"]).add_processor(
+        "hesitant",
+        move || Hesitant(Arc::clone(&seen)),
+        &["lines"],
+    );
+    let topology = builder.build().unwrap();
+    let streams = running(&log, &topology, config("app", scratch.path())).await;
+    write(&log, &lines(10, 1));
+    let deadline = SystemClock.now().as_millis() + PATIENCE.as_millis() as i64;
+    while starts.load(Ordering::SeqCst) < 1000 {
+        assert!(SystemClock.now().as_millis() < deadline, "not all records were processed");
+        tokio::task::yield_now().await;
+    }
+    close(&streams).await;
+    assert_eq!(starts.load(Ordering::SeqCst) % 100, 5, "four tasks, of which one started twice");
 }
 
 #[tokio::test]

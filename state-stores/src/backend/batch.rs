@@ -2,6 +2,9 @@
 
 use super::StoreId;
 
+/// What a buffer keeps at most between two commits.
+pub(crate) const SPARE_BYTES: usize = 4 << 20;
+
 /// A changelog partition and the last offset of it that was applied: topic, partition, offset.
 pub type Offset = (String, i32, i64);
 
@@ -134,8 +137,12 @@ impl WriteBatch {
         self.arena.len()
     }
 
-    /// Empties the batch; its buffers stay for the next one.
+    /// Empties the batch; its buffers stay for the next one, unless they are large.
     pub fn clear(&mut self) {
+        if self.arena.len() + self.pieces.len() * size_of::<Piece>() > SPARE_BYTES {
+            *self = Self::default();
+            return;
+        }
         self.arena.clear();
         self.pieces.clear();
         self.offsets.clear();

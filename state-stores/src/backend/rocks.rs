@@ -14,7 +14,7 @@ use std::fmt;
 use std::fs;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 pub use memory::RocksMemory;
@@ -42,6 +42,8 @@ pub struct RocksBackend {
     database: RwLock<Option<DB>>,
     table_options: Options,
     ingested: AtomicU64,
+    /// Whether files are merged as is best for ingesting more.
+    is_ingesting: AtomicBool,
 }
 
 impl RocksBackend {
@@ -79,6 +81,7 @@ impl RocksBackend {
             database: RwLock::new(Some(database)),
             table_options,
             ingested: AtomicU64::new(0),
+            is_ingesting: AtomicBool::new(false),
         };
         backend.check_version()?;
         Ok(backend)
@@ -108,6 +111,17 @@ impl RocksBackend {
                     .map_err(|error| self.failed("write its version", error))
             }
         }
+    }
+
+    /// Says for all stores how many files may overlap before they are merged.
+    fn merge_from(&self, files: &[(&str, &str)]) -> Result<(), StoreError> {
+        let opened = self.opened()?;
+        for store in 0..self.families.len() {
+            opened
+                .set_options_cf(opened.store(StoreId(store))?, files)
+                .map_err(|error| self.failed("change how its files are merged", error))?;
+        }
+        Ok(())
     }
 
     fn name(&self) -> String {
@@ -301,6 +315,9 @@ impl Backend for RocksBackend {
         if run.peek().is_none() {
             return Ok(());
         }
+        if !self.is_ingesting.swap(true, Ordering::Relaxed) {
+            self.merge_from(options::MANY_FILES)?;
+        }
         let failed = |error| self.failed("take in a sorted run", error);
         let number = self.ingested.fetch_add(1, Ordering::Relaxed);
         let file = self.folder.join(format!("{RUN}{number}.sst"));
@@ -323,16 +340,10 @@ impl Backend for RocksBackend {
     }
 
     fn end_ingestion(&self) -> Result<(), StoreError> {
-        if self.ingested.load(Ordering::Relaxed) == 0 {
+        if !self.is_ingesting.swap(false, Ordering::Relaxed) {
             return Ok(());
         }
-        let opened = self.opened()?;
-        for store in 0..self.families.len() {
-            opened
-                .set_options_cf(opened.store(StoreId(store))?, options::FEW_FILES)
-                .map_err(|error| self.failed("end the ingestion of sorted runs", error))?;
-        }
-        Ok(())
+        self.merge_from(options::FEW_FILES)
     }
 
     fn flush(&self) -> Result<(), StoreError> {

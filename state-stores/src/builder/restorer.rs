@@ -48,14 +48,14 @@ impl ChangelogRestore for Restorer {
         Ok(Presence::Bytes)
     }
 
-    fn remove_misfits(
+    fn prepare(
         &self,
         backend: &dyn Backend,
         store: StoreId,
         batch: &mut WriteBatch,
     ) -> Result<bool, StoreError> {
         match window_schema(&self.spec) {
-            Some(schema) => window::remove_misfits(schema, backend, store, batch),
+            Some(schema) => window::prepare(schema, backend, store, batch),
             None => Ok(false),
         }
     }

@@ -31,15 +31,15 @@ impl MemoryPart {
     pub(super) const ALL: [Self; 6] =
         [Self::Stores, Self::Cache, Self::Staged, Self::Fetched, Self::Unsent, Self::Restore];
 
-    /// So many of 64 parts of what record caches leave. The 10 that are missing are for what nobody
-    /// counts: batches on their way between the broker's client and a task, buffers kept for
+    /// So many of 64 parts of what record caches leave. The 18 that are missing are for what nobody
+    /// counts: copies of what is being committed, batches on their way between the broker's client and a task, buffers kept for
     /// reuse, the rooms of the allocator.
     const fn shares(self) -> usize {
         match self {
             // Each read that misses costs a read of the disk and a decompression.
             Self::Stores => 20,
-            // As large as fits: committing early costs more than anything else here.
-            Self::Staged => 16,
+            // While they are handed to a database, they exist three times.
+            Self::Staged => 8,
             // A thread works off a few batches while the next ones come.
             Self::Fetched => 8,
             // Many round trips of any broker.

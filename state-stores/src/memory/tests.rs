@@ -2,9 +2,9 @@ use super::{LEAST_BYTES, MemoryAccount, MemoryLedger, MemoryPart};
 
 const MIB: usize = 1 << 20;
 
-/// Of 64 MiB, a share is as many MiB as it has parts.
+/// Of 128 MiB, a share is twice as many MiB as it has parts: 16 of staged writes.
 fn ledger() -> MemoryLedger {
-    MemoryLedger::new(64 * MIB)
+    MemoryLedger::new(128 * MIB)
 }
 
 fn staged(ledger: &MemoryLedger, bytes: usize) -> MemoryAccount {
@@ -20,10 +20,10 @@ fn used(ledger: &MemoryLedger, part: MemoryPart) -> usize {
 #[test]
 fn all_shares_together_leave_something() {
     let ledger = ledger();
-    let _cache = ledger.reserve_cache(32 * MIB).unwrap();
+    let _cache = ledger.reserve_cache(64 * MIB).unwrap();
     let usage = ledger.usage();
     let shares: usize = usage.parts.iter().map(|part| part.share).sum();
-    assert_eq!((usage.capacity, shares), (64 * MIB, (32 + 27) * MIB));
+    assert_eq!((usage.capacity, shares), (128 * MIB, (64 + 46) * MIB));
     for (place, part) in MemoryPart::ALL.into_iter().enumerate() {
         assert_eq!((part.place(), usage.parts[place].part), (place, part));
     }
@@ -98,16 +98,16 @@ fn parts_do_not_take_from_each_other() {
 #[test]
 fn caches_have_at_most_half_and_the_rest_is_shared() {
     let ledger = ledger();
-    assert_eq!(ledger.cache_room(), 32 * MIB);
-    let first = ledger.reserve_cache(16 * MIB).unwrap();
-    assert_eq!(ledger.share(MemoryPart::Cache), 16 * MIB);
+    assert_eq!(ledger.cache_room(), 64 * MIB);
+    let first = ledger.reserve_cache(32 * MIB).unwrap();
+    assert_eq!(ledger.share(MemoryPart::Cache), 32 * MIB);
     assert_eq!(ledger.share(MemoryPart::Staged), 12 * MIB);
-    assert!(ledger.reserve_cache(16 * MIB + 1).is_none());
+    assert!(ledger.reserve_cache(32 * MIB + 1).is_none());
     assert!(ledger.reserve_cache(usize::MAX).is_none());
-    let second = ledger.reserve_cache(16 * MIB).unwrap();
+    let second = ledger.reserve_cache(32 * MIB).unwrap();
     assert_eq!((ledger.cache_room(), ledger.share(MemoryPart::Staged)), (0, 8 * MIB));
     drop((first, second));
-    assert_eq!((ledger.cache_room(), ledger.share(MemoryPart::Staged)), (32 * MIB, 16 * MIB));
+    assert_eq!((ledger.cache_room(), ledger.share(MemoryPart::Staged)), (64 * MIB, 16 * MIB));
 }
 
 #[cfg(feature = "rocksdb")]

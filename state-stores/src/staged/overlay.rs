@@ -2,7 +2,7 @@
 //! asks for order. An ordered map would cost several times as much a write.
 
 use super::runs::Runs;
-use crate::backend::{KeyRange, Order, StoreId, WriteBatch};
+use crate::backend::{KeyRange, Order, SPARE_BYTES, StoreId, WriteBatch};
 use crate::hash::hash_bytes;
 use crate::key_order::KeyOrder;
 use hashbrown::HashTable;
@@ -159,7 +159,12 @@ impl Overlay {
         self.clear();
     }
 
+    /// Empties it, and gives back what a large commit took.
     pub(super) fn clear(&mut self) {
+        if self.bytes() > SPARE_BYTES {
+            *self = Self::default();
+            return;
+        }
         self.arena.clear();
         self.slots.clear();
         self.index.clear();

@@ -65,21 +65,36 @@ impl Mark {
     }
 }
 
-/// Removes the entries of a store that lie in segments of another length than `schema` asks for;
-/// whether they did.
-pub(crate) fn remove_misfits(
+/// Marks a store before its first entry is restored. Removes entries without a mark, or in segments
+/// of another length than `schema` asks for; whether there were such.
+pub(crate) fn prepare(
     schema: WindowSchema,
     backend: &dyn Backend,
     store: StoreId,
     batch: &mut WriteBatch,
 ) -> Result<bool, StoreError> {
+    let new = Mark::new(schema);
     let found = backend.get(store, MARK)?.and_then(|bytes| Mark::from_bytes(&bytes));
-    let is_misfit = found.is_some_and(|mark| mark.interval_ms != Mark::new(schema).interval_ms);
+    let is_misfit = match found {
+        Some(mark) => mark.interval_ms != new.interval_ms,
+        None => last_entry(backend, store)?.is_some(),
+    };
     if is_misfit {
-        batch.delete(store, MARK);
         batch.delete_range(store, &FIRST, &BEHIND);
     }
+    if is_misfit || found.is_none() {
+        batch.put(store, MARK, &new.to_bytes());
+    }
     Ok(is_misfit)
+}
+
+/// The leading number of the last entry.
+fn last_entry(backend: &dyn Backend, store: StoreId) -> Result<Option<i64>, StoreError> {
+    let range = KeyRange { from: Bound::Included(&FIRST), to: Bound::Unbounded };
+    let mut last: Vec<(Bytes, Bytes)> = Vec::new();
+    backend.scan(store, range, Order::Backward, 1, &mut last)?;
+    let leading = last.first().and_then(|(key, _)| key.first_chunk());
+    Ok(leading.map(|leading| leading_number(*leading)))
 }
 
 #[derive(Debug)]
@@ -144,7 +159,7 @@ impl WindowBytes {
             });
         }
         self.sealed = mark;
-        if let Some(last) = self.last_entry()? {
+        if let Some(last) = last_entry(&**self.staged.backend(), self.staged.id())? {
             let restored_beyond = self.schema.leading(mark.observed) < last;
             if restored_beyond || mark == new {
                 mark.observed = mark.observed.max(self.latest_start(last)?);
@@ -152,16 +167,6 @@ impl WindowBytes {
         }
         self.mark = Some(mark);
         Ok(mark)
-    }
-
-    /// The leading number of the last entry.
-    fn last_entry(&self) -> Result<Option<i64>, StoreError> {
-        let range = KeyRange { from: Bound::Included(&FIRST), to: Bound::Unbounded };
-        let mut last: Vec<(Bytes, Bytes)> = Vec::new();
-        let backend = self.staged.backend();
-        backend.scan(self.staged.id(), range, Order::Backward, 1, &mut last)?;
-        let leading = last.first().and_then(|(key, _)| key.first_chunk());
-        Ok(leading.map(|leading| leading_number(*leading)))
     }
 
     /// The latest start among the entries of a leading number.

@@ -140,15 +140,40 @@ fn files_of_another_segment_length_are_removed_before_a_restore() {
         commit(&mut store, &backend);
         let restorer = builder(retention_ms, true).restorer();
         let mut batch = WriteBatch::default();
-        let found = restorer.remove_misfits(&*backend, StoreId(0), &mut batch).unwrap();
+        let found = restorer.prepare(&*backend, StoreId(0), &mut batch).unwrap();
         backend.write(&mut batch).unwrap();
         assert_eq!(found, is_misfit, "{retention_ms}");
         let left = backend.approximate_entries(StoreId(0)).unwrap();
-        assert_eq!(left, if is_misfit { 0 } else { 3 }, "two entries and the mark");
+        assert_eq!(left, if is_misfit { 1 } else { 3 }, "two entries and the mark");
         let mut store = builder(retention_ms, true).build(env(&backend, &Log::default(), 0));
         let a = store.as_mut().unwrap().fetch(&text("a"), at(0)).unwrap();
         assert_eq!(a, (!is_misfit).then(|| text("a0")));
     }
+}
+
+/// As a restore leaves them that nothing was written after.
+#[test]
+fn restored_entries_are_marked_and_unmarked_ones_are_removed() {
+    let backend = memory();
+    let store = builder(150_000, true);
+    let mut batch = WriteBatch::default();
+    assert!(!store.restorer().prepare(&*backend, StoreId(0), &mut batch).unwrap());
+    backend.write(&mut batch).unwrap();
+    let longer = builder(200_000, true).restorer();
+    let entry = |batch: &mut WriteBatch| batch.put(StoreId(0), &[1; 24], b"restored");
+    entry(&mut batch);
+    backend.write(&mut batch).unwrap();
+    assert!(!store.restorer().prepare(&*backend, StoreId(0), &mut batch).unwrap());
+    assert!(batch.is_empty());
+    assert!(longer.prepare(&*backend, StoreId(0), &mut batch).unwrap());
+
+    let unmarked = memory();
+    batch.clear();
+    entry(&mut batch);
+    unmarked.write(&mut batch).unwrap();
+    assert!(store.restorer().prepare(&*unmarked, StoreId(0), &mut batch).unwrap());
+    unmarked.write(&mut batch).unwrap();
+    assert_eq!(unmarked.approximate_entries(StoreId(0)).unwrap(), 1, "the mark");
 }
 
 #[test]

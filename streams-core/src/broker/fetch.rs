@@ -63,6 +63,7 @@ pub struct Fetched {
     /// Its batches, or why it could not be read. After an error the partition is no longer assigned:
     /// the caller assigns it again, after
     /// [`OffsetOutOfRange`](super::BrokerErrorKind::OffsetOutOfRange) with a position that exists.
+    /// What passes by itself is not told: the fetcher tries again.
     pub result: Result<FetchedBatches, BrokerError>,
 }
 

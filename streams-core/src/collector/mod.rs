@@ -326,7 +326,10 @@ impl Collector {
 
     /// When the next batch has waited long enough, if one waits.
     pub(crate) fn next_linger(&self) -> Option<Timestamp> {
-        let oldest = self.dirty.iter().map(|id| self.lanes[id.0].since).min()?;
+        // Full batches wait for the producer, which wakes the thread.
+        let filling =
+            self.dirty.iter().map(|id| &self.lanes[id.0]).filter(|lane| lane.full.is_empty());
+        let oldest = filling.map(|lane| lane.since).min()?;
         Some(Timestamp::from_millis(oldest.as_millis().saturating_add(self.linger_ms)))
     }
 

@@ -62,15 +62,20 @@ struct Log {
     limit: Option<i64>,
     position: i64,
     /// Where the log ended when the restore began.
-    end: Option<i64>,
+    log_end: i64,
     /// The last offset in `run`.
     last: Option<i64>,
     run: Run,
 }
 
 impl Log {
+    /// Where the restore ends.
+    fn end(&self) -> i64 {
+        self.limit.map_or(self.log_end, |limit| limit.min(self.log_end))
+    }
+
     fn is_done(&self) -> bool {
-        self.end.is_some_and(|end| self.position >= end)
+        self.position >= self.end()
     }
 
     fn write(&mut self) -> Result<(), StreamsError> {
@@ -85,7 +90,7 @@ impl Log {
             StreamsError::caused_by(ErrorKind::Broker, what, error)
         };
         let decoded = batch.decode(&DecodeOptions::default()).map_err(damaged)?;
-        let end = self.end.unwrap_or(i64::MAX);
+        let end = self.end();
         let mut count = 0;
         for record in decoded.records() {
             let record = record.map_err(damaged)?;
@@ -200,7 +205,12 @@ impl Restorer {
         let task = request.task;
         match self.logs(&request, &stores) {
             Ok(logs) => {
-                for log in &logs {
+                if let Some(log) = logs.iter().find(|log| log.position > log.log_end) {
+                    let partition = log.partition.clone();
+                    drop(logs);
+                    return self.wipe(request, stores, &partition);
+                }
+                for log in logs.iter().filter(|log| !log.is_done()) {
                     self.readers.insert(log.partition.clone(), task);
                     self.parts.fetcher.assign(&log.partition, log.position);
                 }
@@ -235,10 +245,10 @@ impl Restorer {
                 continue;
             };
             let partition = &changelog.partition;
-            let is_anew = self.remove_misfits(changelog, backend, id)?;
+            let is_anew = self.prepare(changelog, backend, id)?;
             let position = match known.get(partition) {
                 Some(position) if !is_anew => *position,
-                _ => self.beginning(partition)?,
+                _ => self.offset(partition, OffsetSpec::Earliest)?,
             };
             logs.push(Log {
                 partition: partition.clone(),
@@ -247,7 +257,9 @@ impl Restorer {
                 restore: Arc::clone(&changelog.restore),
                 limit: changelog.limit,
                 position,
-                end: None,
+                // Not what a fetch tells: a new leader may not know yet how much is acknowledged,
+                // and answers this question only when it does (KIP-207).
+                log_end: self.offset(partition, OffsetSpec::Latest)?,
                 last: None,
                 run: Run::default(),
             });
@@ -255,30 +267,34 @@ impl Restorer {
         Ok(logs)
     }
 
-    /// Empties a store whose files are laid out for another retention; whether it did. Its
-    /// changelog has to be read from the beginning.
-    fn remove_misfits(
+    /// Makes a store ready; whether it was emptied, because its files are laid out for another
+    /// retention. Then its changelog has to be read from the beginning.
+    fn prepare(
         &self,
         changelog: &ChangelogToRead,
         backend: &Arc<dyn Backend>,
         store: StoreId,
     ) -> Result<bool, StreamsError> {
         let mut batch = WriteBatch::default();
-        if !changelog.restore.remove_misfits(&**backend, store, &mut batch)? {
-            return Ok(false);
-        }
+        let is_anew = changelog.restore.prepare(&**backend, store, &mut batch)?;
         let partition = &changelog.partition;
-        tracing::info!(changelog = %partition, "the retention has changed: restoring the store anew");
-        let before_first = self.beginning(partition)? - 1;
-        batch.set_offset(&partition.topic, partition.partition, before_first);
-        backend.write(&mut batch)?;
-        // Tables of restored entries are durable at once: the removal has to be before.
-        backend.flush()?;
-        Ok(true)
+        if is_anew {
+            tracing::info!(changelog = %partition, "the retention has changed: restoring the store anew");
+            let before_first = self.offset(partition, OffsetSpec::Earliest)? - 1;
+            batch.set_offset(&partition.topic, partition.partition, before_first);
+        }
+        if !batch.is_empty() {
+            backend.write(&mut batch)?;
+        }
+        if is_anew {
+            // Tables of restored entries are durable at once: the removal has to be before.
+            backend.flush()?;
+        }
+        Ok(is_anew)
     }
 
-    fn beginning(&self, partition: &TopicPartition) -> Result<i64, StreamsError> {
-        let asked = [(partition.clone(), OffsetSpec::Earliest)];
+    fn offset(&self, partition: &TopicPartition, which: OffsetSpec) -> Result<i64, StreamsError> {
+        let asked = [(partition.clone(), which)];
         let offsets = self.parts.admin.list_offsets(&asked);
         let offsets = offsets.map_err(|error| changelog_error(partition, error))?;
         Ok(offsets.first().copied().unwrap_or(0))
@@ -295,13 +311,6 @@ impl Restorer {
         let Some(log) = restoring.logs.iter_mut().find(|log| log.partition == *partition) else {
             return Ok(());
         };
-        if log.end.is_none() {
-            if log.position > fetched.high_watermark {
-                return self.wipe(task, partition);
-            }
-            let end = fetched.high_watermark;
-            log.end = Some(log.limit.map_or(end, |limit| limit.min(end)));
-        }
         for batch in &fetched.batches {
             restoring.restored += log.apply(batch)?;
             if log.run.bytes() >= run_bytes {
@@ -325,29 +334,29 @@ impl Restorer {
         error: BrokerError,
     ) -> Result<(), StreamsError> {
         match error.kind() {
-            BrokerErrorKind::Retriable | BrokerErrorKind::TimedOut => {
-                tracing::debug!(task = %task, %error, "a changelog cannot be read at the moment");
+            BrokerErrorKind::OffsetOutOfRange => {
+                if let Some(Restoring { request, stores, logs, .. }) = self.end(task) {
+                    drop(logs);
+                    self.wipe(request, stores, partition);
+                }
                 Ok(())
             }
-            BrokerErrorKind::OffsetOutOfRange => self.wipe(task, partition),
             _ => Err(changelog_error(partition, error)),
         }
     }
 
     /// The changelog no longer has the records that follow the state we hold.
-    fn wipe(&mut self, task: TaskId, partition: &TopicPartition) -> Result<(), StreamsError> {
-        let Some(Restoring { request, stores, logs, .. }) = self.end(task) else { return Ok(()) };
+    fn wipe(&mut self, request: RestoreRequest, stores: TaskStores, partition: &TopicPartition) {
+        let task = request.task;
         tracing::warn!(
             task = %task,
             changelog = %partition,
             "the stores stand at an offset that the changelog no longer has: restoring them anew"
         );
-        drop(logs);
         match stores.wipe(task, &request.stores, &*self.parts.opener) {
             Ok(stores) => self.begin_reading(request, stores),
             Err(error) => reply(&request, Err(error)),
         }
-        Ok(())
     }
 
     fn finish_if_done(&mut self, task: TaskId) {
@@ -383,7 +392,7 @@ impl Restorer {
 
     fn report(&self, task: TaskId) {
         let Some(restoring) = self.tasks.get(&task) else { return };
-        let remaining = |log: &Log| log.end.map_or(0, |end| (end - log.position).max(0) as u64);
+        let remaining = |log: &Log| (log.end() - log.position).max(0) as u64;
         let progress = RestoreProgress {
             restored: restoring.restored,
             remaining: restoring.logs.iter().map(remaining).sum(),

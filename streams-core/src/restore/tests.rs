@@ -99,8 +99,9 @@ impl Fetcher for FakeBroker {
                 Ok(FetchedBatches {
                     batches: batch.cloned().into_iter().collect(),
                     next_offset: *position,
-                    high_watermark: log.end,
-                    last_stable_offset: log.end,
+                    // A new leader learns late how much is acknowledged.
+                    high_watermark: log.start,
+                    last_stable_offset: log.start,
                     log_start_offset: log.start,
                 })
             };
@@ -136,8 +137,11 @@ impl Admin for FakeBroker {
         asked: &[(TopicPartition, OffsetSpec)],
     ) -> Result<Vec<i64>, BrokerError> {
         let cluster = self.0.lock().unwrap();
-        let start = |partition| cluster.logs.get(partition).map_or(0, |log| log.start);
-        Ok(asked.iter().map(|(partition, _)| start(partition)).collect())
+        let offset = |(partition, which): &(TopicPartition, OffsetSpec)| {
+            let end = *which == OffsetSpec::Latest;
+            cluster.logs.get(partition).map_or(0, |log| if end { log.end } else { log.start })
+        };
+        Ok(asked.iter().map(offset).collect())
     }
 
     fn delete_records(&self, _: &[(TopicPartition, i64)]) -> Result<(), BrokerError> {
@@ -329,20 +333,24 @@ fn a_position_that_falls_out_of_the_changelog_starts_anew() {
 }
 
 #[test]
-fn a_passing_failure_is_waited_out_and_another_is_told() {
+fn a_failure_is_told_with_the_changelog() {
+    let failures = [
+        (BrokerErrorKind::TimedOut, ErrorKind::Timeout),
+        (BrokerErrorKind::Unauthorized, ErrorKind::Broker),
+    ];
     let mut bench = Bench::new();
     bench.broker.append(&log(), &[("a", Some(1))]);
-    bench.broker.0.lock().unwrap().failures = [BrokerErrorKind::Retriable; 3].into();
+    for (failure, kind) in failures {
+        bench.broker.0.lock().unwrap().failures.push_back(failure);
+        bench.ask(None);
+        let error = bench.answer().outcome.err().unwrap();
+        assert_eq!((error.kind(), error.task_id()), (kind, Some(TASK)));
+        assert!(error.report().contains("app-counts-changelog-1"), "{}", error.report());
+        assert!(bench.broker.0.lock().unwrap().assigned.is_empty());
+    }
     bench.ask(None);
     let reply = bench.answer();
     assert_eq!(content(reply).0, entries(&[("a", 1)]));
-
-    bench.broker.0.lock().unwrap().failures.push_back(BrokerErrorKind::Unauthorized);
-    bench.ask(None);
-    let error = bench.answer().outcome.err().unwrap();
-    assert_eq!((error.kind(), error.task_id()), (ErrorKind::Broker, Some(TASK)));
-    assert!(error.report().contains("app-counts-changelog-1"), "{}", error.report());
-    assert!(bench.broker.0.lock().unwrap().assigned.is_empty());
 }
 
 #[test]

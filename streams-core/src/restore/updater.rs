@@ -71,7 +71,7 @@ impl StateUpdater {
 
 fn run(mut restorer: Restorer, admin: &dyn Admin, inbox: &Mailbox<Command>, wake: &WakeUp) {
     loop {
-        for command in inbox.take() {
+        while let Some(command) = inbox.take() {
             match command {
                 Command::Restore(request) => restorer.add(request),
                 Command::Forget(task) => restorer.remove(task),

@@ -1,6 +1,9 @@
 //! Messages to a thread, next to its wake-up.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, PoisonError},
+};
 
 use crate::broker::WakeUp;
 
@@ -8,13 +11,13 @@ use crate::broker::WakeUp;
 #[derive(Debug)]
 pub(crate) struct Mailbox<T> {
     /// `None` once its owner has ended.
-    queue: Mutex<Option<Vec<T>>>,
+    queue: Mutex<Option<VecDeque<T>>>,
     wake: WakeUp,
 }
 
 impl<T> Mailbox<T> {
     pub(crate) fn new(wake: WakeUp) -> Self {
-        Self { queue: Mutex::new(Some(Vec::new())), wake }
+        Self { queue: Mutex::new(Some(VecDeque::new())), wake }
     }
 
     /// Leaves a message; one for a thread that has ended is dropped, and with it whatever the
@@ -22,16 +25,16 @@ impl<T> Mailbox<T> {
     pub(crate) fn send(&self, message: T) {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(queue) = &mut *queue {
-            queue.push(message);
+            queue.push_back(message);
         }
         drop(queue);
         self.wake.wake();
     }
 
-    /// All messages, oldest first.
-    pub(crate) fn take(&self) -> Vec<T> {
+    /// The oldest message.
+    pub(crate) fn take(&self) -> Option<T> {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        queue.as_mut().map(std::mem::take).unwrap_or_default()
+        queue.as_mut()?.pop_front()
     }
 
     /// Drops what is there and all that comes.

@@ -10,11 +10,11 @@ const BLOCK_BYTES: usize = 4 * 1024;
 /// A commit's writes are sorted: each is looked for from the one before, under a hint that all keys
 /// share. From the top of the memtable it would cost twice as much a commit.
 const INSERT_WITH_HINT: &str = "memtable_insert_with_hint_prefix_extractor=rocksdb.FixedPrefix.0;";
-/// How many files may overlap before they are merged: while sorted runs come in, four times as many
-/// as RocksDB's default, so that they are merged less often.
-const FILES_WHILE_INGESTING: i32 = 16;
-/// The same afterwards: each get may have to look into all of them.
+/// How many files may overlap before they are merged: each get may have to look into all of them.
+/// RocksDB's default.
 pub(super) const FEW_FILES: &[(&str, &str)] = &[("level0_file_num_compaction_trigger", "4")];
+/// The same while sorted runs come in: they are merged less often.
+pub(super) const MANY_FILES: &[(&str, &str)] = &[("level0_file_num_compaction_trigger", "16")];
 
 /// Of a database.
 pub(super) fn database(memory: &RocksMemory) -> Options {
@@ -56,6 +56,5 @@ pub(super) fn table(memory: &RocksMemory) -> Result<Options, rocksdb::Error> {
     options.set_memtable_prefix_bloom_ratio(MEMTABLE_FILTER);
     options.set_memtable_whole_key_filtering(true);
     options.set_compression_type(DBCompressionType::Lz4);
-    options.set_level_zero_file_num_compaction_trigger(FILES_WHILE_INGESTING);
     Ok(options)
 }

@@ -58,7 +58,7 @@ impl StreamThread {
     pub(super) fn regulate_fetching(&mut self) {
         let held = self.running.values().map(|active| active.task.buffered_bytes()).sum();
         self.holdings.fetched.set(held);
-        let pressure = match (self.holdings.fetched.is_over(), self.is_stuck) {
+        let pressure = match (self.holdings.fetched.is_over(), self.is_starved) {
             (false, _) => Pressure::None,
             (true, false) => Pressure::Busy,
             (true, true) => Pressure::Stuck,

@@ -99,14 +99,14 @@ pub(crate) struct StreamThread {
     fetched: Vec<Fetched>,
     holdings: Holdings,
     /// Whether the last turn of all tasks came to nothing.
-    is_stuck: bool,
+    is_starved: bool,
     /// How many records a task processes before the others have their turn.
     turn: usize,
     repartition_topics: BTreeSet<Arc<str>>,
     purge: BTreeMap<TopicPartition, i64>,
     purged_at: Timestamp,
     /// Since when the broker has not answered.
-    stuck_since: Option<Timestamp>,
+    unanswered_since: Option<Timestamp>,
     stopping: bool,
     state: ThreadState,
     /// Counters of tasks that are closed.
@@ -157,12 +157,12 @@ impl StreamThread {
             attempt: 0,
             fetched: Vec::new(),
             holdings,
-            is_stuck: false,
+            is_starved: false,
             turn: 1,
             repartition_topics,
             purge: BTreeMap::new(),
             purged_at: now,
-            stuck_since: None,
+            unanswered_since: None,
             stopping: false,
             state: ThreadState::Rebalancing,
             closed: TaskCounters::default(),
@@ -177,9 +177,9 @@ impl StreamThread {
             let now = self.env.config.clock.now();
             match self.pass(now) {
                 Ok(Pass::Done) => return Ok(()),
-                Ok(Pass::Busy) => self.stuck_since = None,
+                Ok(Pass::Busy) => self.unanswered_since = None,
                 Ok(Pass::Idle(until)) => {
-                    self.stuck_since = None;
+                    self.unanswered_since = None;
                     self.wait(until, now);
                 }
                 Err(error) => self.react(error, now)?,
@@ -199,6 +199,7 @@ impl StreamThread {
             busy |= self.process(now)?;
             self.account_writes();
             if self.commit_is_due(now) {
+                self.is_starved = false;
                 self.commit.begin(&mut self.running, &self.collector, now)?;
             }
         }
@@ -219,7 +220,8 @@ impl StreamThread {
     }
 
     fn take_messages(&mut self, now: Timestamp) -> Result<(), StreamsError> {
-        for message in self.env.mailbox.take() {
+        // One by one: after an error the others are still there.
+        while let Some(message) = self.env.mailbox.take() {
             match message {
                 Message::Stop => self.stopping = true,
                 Message::Restored(reply) => self.take_restored(reply, now)?,
@@ -280,8 +282,13 @@ impl StreamThread {
     fn next_deadline(&self, now: Timestamp) -> Timestamp {
         let poll =
             Timestamp::from_millis(now.as_millis().saturating_add(millis(self.env.config.poll)));
-        let punctuations =
-            self.running.values().filter_map(|active| active.task.next_punctuation());
+        // Punctuations wait as long as tasks do.
+        let tasks_wait = !self.commit.is_idle() || self.collector.borrow().is_full();
+        let punctuations = self
+            .running
+            .values()
+            .filter(|_| !tasks_wait)
+            .filter_map(|active| active.task.next_punctuation());
         let linger = self.collector.borrow().next_linger();
         punctuations.chain(linger).fold(poll, Timestamp::min)
     }

@@ -198,12 +198,22 @@ impl StreamThread {
         if !is_wanted {
             // Given up meanwhile: what was restored is of use to whoever opens it next.
             self.closed.restored += outcome.as_ref().map_or(0, |stores| stores.restored);
-            return outcome.and_then(TaskStores::close);
+            if let Err(error) = outcome.and_then(TaskStores::close) {
+                tracing::warn!(task = %id, error = error.report(), "a task that is given up");
+            }
+            return Ok(());
         }
         let stores = outcome?;
         let Some(opening) = self.opening.remove(&id) else { return Ok(()) };
         let restored = stores.restored;
-        let active = self.build(id, &opening, stores, now)?;
+        let active = match self.build(id, &opening, stores, now) {
+            Ok(active) => active,
+            Err(error) => {
+                // On its way still: an error that passes begins it anew.
+                self.opening.insert(id, opening);
+                return Err(error.in_task(id));
+            }
+        };
         for start in opening.starts.iter().flatten() {
             self.readers.insert(start.partition.clone(), id);
             self.fetcher.assign(&start.partition, start.position);

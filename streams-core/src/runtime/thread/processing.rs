@@ -56,12 +56,12 @@ impl StreamThread {
         now: Timestamp,
     ) -> Result<(), StreamsError> {
         match error.kind() {
-            BrokerErrorKind::Retriable | BrokerErrorKind::TimedOut => {
-                tracing::debug!(%partition, %error, "a partition cannot be read at the moment");
-                Ok(())
-            }
             BrokerErrorKind::OffsetOutOfRange => self.reset_position(partition, error, now),
-            _ => Err(fetch_error(&format!("{partition} cannot be read"), error)),
+            _ => {
+                let error = fetch_error(&format!("{partition} cannot be read"), error);
+                let task = self.readers.get(partition);
+                Err(task.map_or(error.clone(), |task| error.in_task(*task)))
+            }
         }
     }
 
@@ -93,7 +93,7 @@ impl StreamThread {
     /// Each task's turn; true if records were processed or punctuations fired.
     pub(super) fn process(&mut self, now: Timestamp) -> Result<bool, StreamsError> {
         if self.collector.borrow().is_full() {
-            self.is_stuck = false;
+            self.is_starved = false;
             return Ok(false);
         }
         let (mut most, mut punctuated) = (0, 0);
@@ -103,11 +103,11 @@ impl StreamThread {
             punctuated += active.task.punctuate(now)?;
             most = most.max(count);
         }
-        if most == 0 && !self.is_stuck && self.holdings.fetched.is_over() {
+        if most == 0 && !self.is_starved && self.holdings.fetched.is_over() {
             // Other partitions are fetched now, see `Pressure`.
             self.env.wake.wake();
         }
-        self.is_stuck = most == 0;
+        self.is_starved = most == 0;
         // Java adds one each round; its rounds do not fetch, ours do, so that turns grow faster.
         if punctuated > 0 {
             self.turn = (self.turn / 2).max(1);

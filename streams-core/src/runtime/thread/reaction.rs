@@ -43,7 +43,7 @@ impl StreamThread {
     }
 
     fn retry(&mut self, error: StreamsError, now: Timestamp) -> Result<(), StreamsError> {
-        let since = *self.stuck_since.get_or_insert(now);
+        let since = *self.unanswered_since.get_or_insert(now);
         let waited = now.as_millis().saturating_sub(since.as_millis());
         if waited > super::millis(self.env.config.task_timeout) {
             return Err(error);
