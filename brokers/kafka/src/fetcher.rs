@@ -9,9 +9,10 @@
 //!          '---- batches ready, partition failed ---- WakeUp
 //! ```
 //!
-//! `state` is a state machine without I/O, `driver` the task around it. What was
-//! fetched and waits for a poll is bounded by [`FetchOptions::max_bytes`], half of it before a new
-//! request is sent and half for what is on its way.
+//! `state` is a state machine without I/O, `driver` the task around it. What was fetched and waits
+//! for a poll is bounded by [`FetchOptions::max_bytes`], half of it before a new request is sent and
+//! half for what is on its way. Of the first half, paused partitions keep at most a half: what they
+//! hold beyond that is dropped and fetched again after the pause.
 
 mod answer;
 mod outages;

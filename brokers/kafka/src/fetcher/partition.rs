@@ -17,6 +17,10 @@ pub(super) struct Partition {
     pub(super) generation: u64,
     /// Where the next fetch begins.
     pub(super) position: i64,
+    /// Where what waits for a poll begins.
+    unpolled: i64,
+    /// Which poll handed over records of it last.
+    pub(super) polled: Option<u64>,
     pub(super) paused: bool,
     pub(super) phase: Phase,
     pub(super) leader: Option<Leader>,
@@ -59,6 +63,8 @@ impl Partition {
         Self {
             generation,
             position,
+            unpolled: position,
+            polled: None,
             paused: false,
             // A broker would take a negative offset for one of its markers.
             phase: if position < 0 { Phase::OutOfRange } else { Phase::Reading },
@@ -116,6 +122,17 @@ impl Partition {
         }
     }
 
+    /// Forgets what waits for a poll, to fetch it again; what is on its way would leave a gap and is
+    /// for an earlier generation. An error that comes after the records is met again there.
+    pub(super) fn rewind(&mut self, generation: u64) {
+        self.generation = generation;
+        self.in_flight = false;
+        self.position = self.unpolled;
+        self.phase = Phase::Reading;
+        self.bytes = 0;
+        self.batches = Vec::new();
+    }
+
     /// What a poll hands over; `None` if there is nothing but an error.
     pub(super) fn take(&mut self) -> Option<FetchedBatches> {
         let has_news = std::mem::take(&mut self.has_news);
@@ -124,6 +141,7 @@ impl Partition {
         }
         let offsets = self.offsets?;
         self.bytes = 0;
+        self.unpolled = self.position;
         Some(FetchedBatches {
             batches: std::mem::take(&mut self.batches),
             next_offset: self.position,

@@ -26,6 +26,14 @@ pub(super) const PROMPT_WAIT: Duration = Duration::from_millis(10);
 /// keeps not much else in memory.
 const FULL_PARTITIONS_MAX: usize = 4;
 
+/// Paused partitions keep this part of [`Limits::max_bytes`]: less than the half that stops
+/// requests, so that what a poll takes always makes room.
+const PAUSED_PART: usize = 4;
+
+/// From this part on, nothing is fetched for a partition that is likely to be paused when it
+/// arrives: it might have to be fetched once more.
+const CROWDED_PART: usize = 8;
+
 /// What to do now.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
@@ -100,6 +108,7 @@ impl State {
     /// What to do now; whatever it says counts as sent.
     pub(super) fn plan(&mut self, now: Duration, cluster: &dyn Cluster) -> Plan {
         self.locate(cluster);
+        self.trim_paused();
         Plan {
             refresh: self.refresh(now),
             range_lookups: self.range_lookups(now),
@@ -114,6 +123,21 @@ impl State {
             if partition.leader.is_none() && !partition.is_failed() {
                 partition.leader = cluster.leader(name).filter(|leader| partition.believes(leader));
                 partition.is_stale = partition.leader.is_none();
+            }
+        }
+    }
+
+    /// Lets go of what paused partitions hold beyond their part: no poll makes room there, and the
+    /// others have to go on.
+    fn trim_paused(&mut self) {
+        let room = self.limits.max_bytes / PAUSED_PART;
+        let mut kept = 0;
+        for partition in self.partitions.values_mut().filter(|partition| partition.paused) {
+            if kept + partition.bytes <= room {
+                kept += partition.bytes;
+            } else {
+                self.generation += 1;
+                partition.rewind(self.generation);
             }
         }
     }
@@ -152,9 +176,16 @@ impl State {
     }
 
     fn fetches(&mut self, now: Duration) -> Vec<Fetch> {
-        let Self { limits, partitions, nodes, is_held_back, .. } = self;
-        let unpolled: usize = partitions.values().filter(|p| !p.paused).map(|p| p.bytes).sum();
-        let is_full = unpolled >= limits.max_bytes.div_ceil(2);
+        let Self { limits, partitions, nodes, is_held_back, polls, .. } = self;
+        let held = |paused| {
+            let which = partitions.values().filter(|one| one.paused == paused);
+            which.map(|one| one.bytes).sum::<usize>()
+        };
+        let (paused, unpaused) = (held(true), held(false));
+        let is_full = paused + unpaused >= limits.max_bytes.div_ceil(2);
+        // Whoever was handed records may be about to pause the partition, and another poll without
+        // that says that more is wanted.
+        let is_crowded = paused > 0 && paused >= limits.max_bytes / CROWDED_PART;
         let mut due: BTreeMap<i32, Vec<(&TopicPartition, &mut Partition)>> = BTreeMap::new();
         for (name, partition) in partitions {
             let Some(leader) = partition.leader else { continue };
@@ -163,7 +194,8 @@ impl State {
             if !is_read || !partition.is_due(now) {
                 continue;
             }
-            if is_full || !partition.has_room(limits.max_partition_bytes) {
+            let may_be_paused = is_crowded && partition.polled == Some(*polls);
+            if is_full || may_be_paused || !partition.has_room(limits.max_partition_bytes) {
                 *is_held_back = true;
                 continue;
             }

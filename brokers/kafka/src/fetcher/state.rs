@@ -102,8 +102,10 @@ pub(super) struct State {
     pub(super) refresh: Refresh,
     /// Whether a poll makes room for what the last plan did not ask for.
     pub(super) is_held_back: bool,
-    generation: u64,
+    pub(super) generation: u64,
     served: u64,
+    /// How many polls there were.
+    pub(super) polls: u64,
     has_news: bool,
     /// What keeps all partitions from being read, for the next poll.
     failure: Option<BrokerError>,
@@ -121,6 +123,7 @@ impl State {
             is_held_back: false,
             generation: 0,
             served: 0,
+            polls: 0,
             has_news: false,
             failure: None,
             outages: Outages::new(client_id),
@@ -159,8 +162,9 @@ impl State {
         if let Some(failure) = self.failure.take() {
             return Err(failure);
         }
+        self.polls += 1;
         if !std::mem::take(&mut self.has_news) {
-            return Ok(false);
+            return Ok(std::mem::take(&mut self.is_held_back));
         }
         let mut failed = Vec::new();
         for (name, partition) in &mut self.partitions {
@@ -168,6 +172,9 @@ impl State {
                 continue;
             }
             if let Some(batches) = partition.take() {
+                if !batches.batches.is_empty() {
+                    partition.polled = Some(self.polls);
+                }
                 out.push(Fetched { partition: name.clone(), result: Ok(batches) });
             }
             if partition.is_failed() {

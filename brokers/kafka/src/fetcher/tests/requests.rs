@@ -149,6 +149,94 @@ fn what_paused_partitions_hold_keeps_no_other_from_being_read() {
     assert_eq!(asked(&bench.fetch()), [1]);
 }
 
+/// How much the fetcher holds.
+fn held(bench: &Bench) -> usize {
+    bench.state.partitions.values().map(|one| one.bytes).sum()
+}
+
+#[test]
+fn what_paused_partitions_hold_is_bounded_and_fetched_again_after_the_pause() {
+    let mut bench = Bench::with(Known::new(8), &limits(8_000, 8_000));
+    (0..8).for_each(|number| bench.state.assign(&partition(number), 0));
+    let first = bench.fetch();
+    (0..8).for_each(|number| bench.state.pause(&partition(number)));
+    let all: Vec<_> =
+        (0..8).map(|number| data(&partition(number), &[batch_of(0, 1, 800)])).collect();
+    bench.answer(&first, &all);
+    assert!(bench.plan().fetches.is_empty(), "all are paused");
+    assert!((1_000..=2_000).contains(&held(&bench)), "a quarter: {}", held(&bench));
+
+    (0..8).for_each(|number| bench.state.resume(&partition(number)));
+    let again = bench.fetch();
+    let offsets = again.request.partitions.iter().map(|one| (one.name.partition, one.fetch_offset));
+    let mut offsets: Vec<_> = offsets.collect();
+    offsets.sort_unstable();
+    let (kept, dropped) = offsets.split_at(2);
+    assert_eq!(kept, [(0, 1), (1, 1)], "they go on");
+    assert!(dropped.iter().all(|(_, offset)| *offset == 0), "{dropped:?}");
+    let polled = bench.poll().into_iter().map(|one| one.result.expect("it was read"));
+    let next: Vec<i64> = polled.map(|one| one.next_offset).collect();
+    assert_eq!(next, [1, 1, 0, 0, 0, 0, 0, 0], "nothing of what was dropped is passed over");
+}
+
+#[test]
+fn the_answer_to_what_follows_dropped_records_is_not_kept() {
+    let mut bench = Bench::with(Known::new(1), &limits(8_000, 8_000));
+    bench.state.assign(&partition(0), 0);
+    let first = bench.fetch();
+    bench.answer(&first, &[data(&partition(0), &[batch_of(0, 1, 3_000)])]);
+    let next = bench.fetch();
+    assert_eq!(next.request.partitions[0].fetch_offset, 1);
+    bench.state.pause(&partition(0));
+    bench.plan();
+    assert_eq!(held(&bench), 0);
+    bench.answer(&next, &[data(&partition(0), &[batch_of(1, 1, 10)])]);
+    bench.state.resume(&partition(0));
+    let again = bench.fetch();
+    assert_eq!(again.request.partitions[0].fetch_offset, 0);
+    bench.answer(&again, &[data(&partition(0), &[batch_of(0, 1, 3_000)])]);
+    assert_eq!(spans(&bench.batches()), [(0, 0)]);
+}
+
+/// Partition 0 is paused and holds nearly all that paused ones may.
+fn crowded() -> Bench {
+    let mut bench = Bench::with(Known::new(2), &limits(8_000, 8_000));
+    bench.state.assign(&partition(0), 0);
+    let first = bench.fetch();
+    bench.state.pause(&partition(0));
+    bench.answer(&first, &[data(&partition(0), &[batch_of(0, 1, 1_900)])]);
+    bench.plan();
+    assert!((1_900..=2_000).contains(&held(&bench)), "{}", held(&bench));
+    bench.state.assign(&partition(1), 0);
+    bench
+}
+
+#[test]
+fn a_partition_that_holds_nothing_goes_on_while_paused_ones_hold_all_they_may() {
+    let mut bench = crowded();
+    for offset in 0..4 {
+        let fetch = bench.fetch();
+        assert_eq!(asked(&fetch), [1]);
+        bench.answer(&fetch, &[data(&partition(1), &[batch_of(offset, 1, 6_000)])]);
+        assert!(bench.plan().fetches.is_empty(), "the fetcher is full");
+        assert_eq!(spans(&bench.batches()), [(offset, offset)]);
+        assert!(bench.poll().is_empty());
+    }
+}
+
+#[test]
+fn while_paused_partitions_hold_much_what_may_be_paused_next_is_not_fetched_ahead() {
+    let mut bench = crowded();
+    let fetch = bench.fetch();
+    bench.answer(&fetch, &[data(&partition(1), &[batch_of(0, 1, 10)])]);
+    let ahead = bench.fetch();
+    bench.batches();
+    bench.answer_empty(&ahead);
+    assert!(bench.plan().fetches.is_empty(), "its owner may have enough");
+    assert!(bench.state.poll(&mut Vec::new()).unwrap(), "it has not");
+    assert_eq!(asked(&bench.fetch()), [1]);
+}
+
 #[test]
 fn partitions_take_turns() {
     let (mut bench, mut patient) = Bench::reading(3);
