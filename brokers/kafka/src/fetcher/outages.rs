@@ -35,8 +35,9 @@ impl Outages {
         Self { client_id: client_id.to_owned(), by_place: BTreeMap::new() }
     }
 
-    /// Tells that `place` is out; true if that was said now.
-    pub(super) fn begin(&mut self, place: Place, now: Duration, error: &dyn fmt::Display) -> bool {
+    /// A try to read from `place` has failed. Tells so, unless it did lately; true if that was said
+    /// now.
+    pub(super) fn failed(&mut self, place: Place, now: Duration, error: &dyn fmt::Display) -> bool {
         // Where the whole cluster is away, its nodes need no lines of their own.
         if matches!(place, Place::Node(_)) && self.by_place.contains_key(&Place::Cluster) {
             return false;
@@ -71,29 +72,29 @@ mod tests {
     fn an_outage_is_told_at_once_then_rarely_and_its_end_once() {
         let mut outages = Outages::new("app-consumer");
         let ms = Duration::from_millis;
-        assert!(outages.begin(Place::Node(1), ms(0), &"connection refused"));
-        assert!(!outages.begin(Place::Node(1), ms(4_999), &"connection refused"));
-        assert!(outages.begin(Place::Node(1), ms(5_000), &"connection refused"));
+        assert!(outages.failed(Place::Node(1), ms(0), &"connection refused"));
+        assert!(!outages.failed(Place::Node(1), ms(4_999), &"connection refused"));
+        assert!(outages.failed(Place::Node(1), ms(5_000), &"connection refused"));
         assert!(outages.end(&Place::Node(1)));
         assert!(!outages.end(&Place::Node(1)));
-        assert!(outages.begin(Place::Node(1), ms(5_001), &"connection refused"), "a new one");
+        assert!(outages.failed(Place::Node(1), ms(5_001), &"connection refused"), "a new one");
     }
 
     #[test]
     fn each_place_is_told_by_itself() {
         let mut outages = Outages::new("app-consumer");
-        assert!(outages.begin(Place::Node(1), Duration::ZERO, &"away"));
-        assert!(outages.begin(Place::Node(2), Duration::ZERO, &"away"));
-        assert!(outages.begin(Place::Topic("orders".into()), Duration::ZERO, &"no leader"));
+        assert!(outages.failed(Place::Node(1), Duration::ZERO, &"away"));
+        assert!(outages.failed(Place::Node(2), Duration::ZERO, &"away"));
+        assert!(outages.failed(Place::Topic("orders".into()), Duration::ZERO, &"no leader"));
         assert!(!outages.end(&Place::Topic("payments".into())));
     }
 
     #[test]
     fn an_outage_of_the_cluster_stands_for_its_nodes() {
         let mut outages = Outages::new("app-consumer");
-        assert!(outages.begin(Place::Cluster, Duration::ZERO, &"away"));
-        assert!(!outages.begin(Place::Node(1), Duration::ZERO, &"away"));
+        assert!(outages.failed(Place::Cluster, Duration::ZERO, &"away"));
+        assert!(!outages.failed(Place::Node(1), Duration::ZERO, &"away"));
         assert!(outages.end(&Place::Cluster));
-        assert!(outages.begin(Place::Node(1), Duration::ZERO, &"away"));
+        assert!(outages.failed(Place::Node(1), Duration::ZERO, &"away"));
     }
 }

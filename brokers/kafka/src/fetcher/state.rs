@@ -281,7 +281,7 @@ impl State {
                 partition.step_back(now, leader);
                 if partition.failures >= FAILURES_TOLD {
                     let place = Place::Topic(Arc::clone(&name.topic));
-                    self.outages.begin(place, now, &format_args!("{name}: {error}"));
+                    self.outages.failed(place, now, &format_args!("{name}: {error}"));
                 }
             }
             BrokerErrorKind::OffsetOutOfRange => partition.phase = Phase::OutOfRange,
@@ -338,7 +338,7 @@ impl State {
         if let Err(error) = result {
             self.refresh.failures += 1;
             self.refresh.retry_at = now + pause(self.refresh.failures, NODE_BACKOFF_MAX);
-            self.outages.begin(Place::Cluster, now, &error);
+            self.outages.failed(Place::Cluster, now, &error);
             self.fail_unless_retriable(&error);
             return;
         }
@@ -375,7 +375,7 @@ impl State {
         for partition in self.partitions.values_mut() {
             partition.is_stale |= partition.leader.is_some_and(|leader| leader.node == id);
         }
-        self.outages.begin(Place::Node(id), now, error);
+        self.outages.failed(Place::Node(id), now, error);
         self.fail_unless_retriable(error);
     }
 
@@ -432,7 +432,7 @@ impl Partition {
                 let error = error.unwrap_or(ErrorCode::LEADER_NOT_AVAILABLE);
                 if self.failures >= FAILURES_TOLD {
                     let place = Place::Topic(Arc::clone(&name.topic));
-                    outages.begin(place, now, &format_args!("{name}: {error}"));
+                    outages.failed(place, now, &format_args!("{name}: {error}"));
                 }
                 return;
             }
