@@ -39,14 +39,14 @@ pub(super) enum Verdict {
 impl Missing {
     /// The coordinator says that topics are missing; `before` is what it said last.
     pub(super) fn begin(
-        before: Option<Self>,
+        before: Option<&Self>,
         code: GroupStatusCode,
         detail: &str,
         now: Timestamp,
     ) -> Self {
         let detail = detail.to_owned();
         match before.filter(|before| before.code == code) {
-            Some(before) => Self { detail, ..before },
+            Some(before) => Self { detail, ..*before },
             None => Self { code, detail, since: now, told: Told::Nothing },
         }
     }
@@ -109,10 +109,10 @@ mod tests {
     fn the_time_goes_on_while_the_same_is_missing_and_begins_anew_with_something_else() {
         let mut missing = Missing::begin(None, SOURCE, "lines is missing", at(0));
         judged(&mut missing, &[0]);
-        let mut still = Missing::begin(Some(missing), SOURCE, "words is missing", at(9_000));
+        let mut still = Missing::begin(Some(&missing), SOURCE, "words is missing", at(9_000));
         assert_eq!(still.detail(), "words is missing");
         assert_eq!(judged(&mut still, &[9_000, 10_000]), [Verdict::Wait, Verdict::Fail]);
-        let mut other = Missing::begin(Some(still), INTERNAL, "counts is missing", at(11_000));
+        let mut other = Missing::begin(Some(&still), INTERNAL, "counts is missing", at(11_000));
         assert_eq!(judged(&mut other, &[11_000, 12_000]), [Verdict::Note, Verdict::Wait]);
     }
 

@@ -66,7 +66,7 @@ impl Group {
         conditions: &[GroupStatus],
         now: Timestamp,
     ) -> Result<Option<News>, StreamsError> {
-        let mut missing = None;
+        let before = self.missing.take();
         let mut news = None;
         for GroupStatus { code, detail } in conditions {
             match code {
@@ -74,14 +74,13 @@ impl Group {
                     return Err(StreamsError::new(ErrorKind::Topic, detail.clone()));
                 }
                 GroupStatusCode::MissingSourceTopics | GroupStatusCode::MissingInternalTopics => {
-                    missing = Some(Missing::begin(self.missing.take(), *code, detail, now));
+                    self.missing = Some(Missing::begin(before.as_ref(), *code, detail, now));
                 }
                 GroupStatusCode::ShutdownApplication => news = Some(News::ShutDown),
                 GroupStatusCode::StaleTopology => tracing::warn!("{detail}"),
                 GroupStatusCode::AssignmentDelayed => tracing::debug!("{detail}"),
             }
         }
-        self.missing = missing;
         Ok(news)
     }
 
@@ -137,4 +136,93 @@ fn group_error(error: BrokerError) -> StreamsError {
         _ => ErrorKind::Broker,
     };
     StreamsError::caused_by(kind, "the group does not answer as it should", error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::*;
+    use crate::broker::GroupMetadata;
+
+    const HEARTBEAT: Duration = Duration::from_secs(5);
+
+    /// A member whose polls bring these statuses, one a poll.
+    #[derive(Debug)]
+    struct Told(VecDeque<Vec<GroupStatus>>);
+
+    impl Membership for Told {
+        fn poll(
+            &mut self,
+            _: &OwnedTasks,
+            _: Timestamp,
+        ) -> Result<Option<GroupEvent>, BrokerError> {
+            Ok(self.0.pop_front().map(GroupEvent::Status))
+        }
+
+        fn commit_offsets(
+            &mut self,
+            _: &[(TopicPartition, CommittedOffset)],
+        ) -> Result<CommitTicket, BrokerError> {
+            Ok(CommitTicket(0))
+        }
+
+        fn poll_commit(&mut self, _: CommitTicket) -> Option<Result<(), BrokerError>> {
+            None
+        }
+
+        fn committed(
+            &mut self,
+            _: &[TopicPartition],
+        ) -> Result<Option<Vec<Option<CommittedOffset>>>, BrokerError> {
+            Ok(None)
+        }
+
+        fn shut_down_application(&mut self) {}
+
+        fn leave(&mut self) -> Result<(), BrokerError> {
+            Ok(())
+        }
+
+        fn group_metadata(&self) -> GroupMetadata {
+            GroupMetadata {
+                group_id: "app".to_owned(),
+                member_id: "member".to_owned(),
+                member_epoch: 1,
+                instance_id: None,
+            }
+        }
+    }
+
+    fn missing(code: GroupStatusCode, topic: &str) -> GroupStatus {
+        GroupStatus { code, detail: format!("{topic} is missing") }
+    }
+
+    #[test]
+    fn the_time_of_two_kinds_of_missing_topics_goes_on_when_the_status_changes() {
+        let both = |lines: &str, counts: &str| {
+            let source = missing(GroupStatusCode::MissingSourceTopics, lines);
+            vec![source, missing(GroupStatusCode::MissingInternalTopics, counts)]
+        };
+        let told = Told(VecDeque::from([both("lines", "counts"), both("words", "totals")]));
+        let mut group = Group::new(Box::new(told), HEARTBEAT);
+        let mut poll = |ms| group.poll(&OwnedTasks::default(), Timestamp::from_millis(ms));
+        assert!(poll(0).is_ok());
+        assert!(poll(9_000).is_ok(), "the second status");
+        assert!(poll(9_999).is_ok());
+        let error = poll(10_000).expect_err("two heartbeats have passed since the first");
+        assert_eq!(error.kind(), ErrorKind::Topic);
+        assert!(error.to_string().contains("totals is missing"), "{error}");
+    }
+
+    #[test]
+    fn a_status_without_missing_topics_ends_the_wait() {
+        let source = missing(GroupStatusCode::MissingSourceTopics, "lines");
+        let told = Told(VecDeque::from([vec![source], Vec::new()]));
+        let mut group = Group::new(Box::new(told), HEARTBEAT);
+        for ms in [0, 9_000, 10_000] {
+            let news = group.poll(&OwnedTasks::default(), Timestamp::from_millis(ms));
+            assert!(news.is_ok(), "{news:?}");
+        }
+    }
 }
