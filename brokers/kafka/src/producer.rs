@@ -2,8 +2,7 @@
 //!
 //! * [`state`] holds the batches and does no I/O; [`plan`] is what it sends next and to whom,
 //!   [`answer`] what an answer does to it.
-//! * [`slot`] is a partition, [`identity`] the producer id, [`verdict`] what errors mean,
-//!   [`backoff`] when to try again.
+//! * [`slot`] is a partition, [`identity`] the producer id, [`verdict`] what errors mean.
 //! * [`driver`] carries plans out on the network's thread.
 //! * [`partitions`] counts the partitions of topics.
 //!
@@ -16,7 +15,6 @@
 //! Transactions are to come above this: their batches carry another stamp, and their epoch is the
 //! coordinator's.
 
-mod backoff;
 mod verdict;
 mod identity;
 mod slot;

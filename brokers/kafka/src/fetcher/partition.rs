@@ -8,7 +8,7 @@ use streams_core::{
 };
 
 use super::answer::{LogOffsets, Read};
-use crate::transport::Leader;
+use crate::{backoff::Retry, transport::Leader};
 
 /// A partition, from its assignment to its next one.
 #[derive(Debug)]
@@ -31,10 +31,8 @@ pub(super) struct Partition {
     pub(super) is_stale: bool,
     /// Whether a request that names it is on its way.
     pub(super) in_flight: bool,
-    /// No request before this time.
-    pub(super) retry_at: Duration,
-    /// How many answers in a row were no use.
-    pub(super) failures: u32,
+    /// When a request may name it again, after answers that were no use.
+    pub(super) retry: Retry,
     /// Since when the cluster says that there is no such partition.
     pub(super) missing_since: Option<Duration>,
     /// When it last got records: who waits longest is asked for first.
@@ -72,8 +70,7 @@ impl Partition {
             suspect: None,
             is_stale: false,
             in_flight: false,
-            retry_at: Duration::ZERO,
-            failures: 0,
+            retry: Retry::default(),
             missing_since: None,
             served: 0,
             offsets: None,
@@ -85,7 +82,7 @@ impl Partition {
 
     /// Whether a request may name it.
     pub(super) fn is_due(&self, now: Duration) -> bool {
-        !self.in_flight && self.retry_at <= now
+        !self.in_flight && self.retry.is_due(now)
     }
 
     /// Whether more of it is wanted: a poll takes everything, so that half of what it may hand over

@@ -15,6 +15,7 @@ use super::{
     state::{Cluster, Limits, Patience, State},
 };
 use crate::{
+    backoff::Retry,
     protocol::fetch::{FetchPartition, FetchRequest},
     transport::Leader,
 };
@@ -65,9 +66,8 @@ pub(super) struct RangeLookup {
 pub(super) struct Node {
     patient: Option<Sent>,
     prompt: Option<Sent>,
-    /// How many requests in a row got no answer.
-    pub(super) failures: u32,
-    pub(super) retry_at: Duration,
+    /// When it may be asked again, after requests without an answer.
+    pub(super) retry: Retry,
 }
 
 /// A request without an answer yet.
@@ -143,14 +143,14 @@ impl State {
     }
 
     fn refresh(&mut self, now: Duration) -> Option<Vec<Arc<str>>> {
-        if self.refresh.is_running || self.refresh.retry_at > now {
+        if self.refresh.is_running || !self.refresh.retry.is_due(now) {
             return None;
         }
         let is_wanted = |partition: &Partition| partition.is_stale && !partition.is_failed();
         if !self
             .partitions
             .values()
-            .any(|partition| is_wanted(partition) && partition.retry_at <= now)
+            .any(|partition| is_wanted(partition) && partition.retry.is_due(now))
         {
             return None;
         }
@@ -165,7 +165,7 @@ impl State {
         let mut lookups = Vec::new();
         for (name, partition) in &mut self.partitions {
             let Some(leader) = partition.leader else { continue };
-            let can_answer = self.nodes.get(&leader.node).is_none_or(|node| node.retry_at <= now);
+            let can_answer = self.nodes.get(&leader.node).is_none_or(|node| node.retry.is_due(now));
             if matches!(partition.phase, Phase::OutOfRange) && partition.is_due(now) && can_answer {
                 partition.in_flight = true;
                 let generation = partition.generation;
@@ -205,7 +205,7 @@ impl State {
         let mut fetches = Vec::new();
         for (id, due) in due {
             let node = nodes.entry(id).or_default();
-            if due.is_empty() || node.retry_at > now {
+            if due.is_empty() || !node.retry.is_due(now) {
                 continue;
             }
             if let Some((patience, wait)) = node.turn(limits.fetch_wait) {
@@ -220,9 +220,9 @@ impl State {
     /// When the next pause ends.
     fn next_retry(&self, now: Duration) -> Option<Duration> {
         let waiting = |partition: &&Partition| !partition.in_flight && !partition.is_failed();
-        let partitions = self.partitions.values().filter(waiting).map(|one| one.retry_at);
-        let nodes = self.nodes.values().map(|node| node.retry_at);
-        let all = partitions.chain(nodes).chain([self.refresh.retry_at]);
+        let partitions = self.partitions.values().filter(waiting).map(|one| one.retry.at());
+        let nodes = self.nodes.values().map(|node| node.retry.at());
+        let all = partitions.chain(nodes).chain([self.refresh.retry.at()]);
         all.filter(|at| *at > now).min()
     }
 }

@@ -16,7 +16,7 @@ use super::{
     plan::Node,
 };
 use crate::{
-    backoff::pause,
+    backoff::Retry,
     protocol::ErrorCode,
     transport::{Leader, Transport, TransportError},
 };
@@ -90,8 +90,7 @@ pub(super) enum Patience {
 #[derive(Debug, Default)]
 pub(super) struct Refresh {
     pub(super) is_running: bool,
-    pub(super) retry_at: Duration,
-    failures: u32,
+    pub(super) retry: Retry,
 }
 
 #[derive(Debug)]
@@ -234,7 +233,7 @@ impl State {
 
     fn read(&mut self, now: Duration, name: &TopicPartition, read: Read) {
         let Some(partition) = self.partitions.get_mut(name) else { return };
-        if partition.failures >= FAILURES_TOLD {
+        if partition.retry.failures() >= FAILURES_TOLD {
             self.outages.end(&Place::Topic(Arc::clone(&name.topic)));
         }
         let is_stuck = read.has_records && read.next_offset <= partition.position;
@@ -250,7 +249,7 @@ impl State {
             _ if is_stuck => partition.step_back(now, None),
             // What is damaged further on is met again at the start of a fetch.
             _ => {
-                partition.failures = 0;
+                partition.retry.reset();
                 partition.missing_since = None;
                 if read.has_records {
                     self.served += 1;
@@ -279,7 +278,7 @@ impl State {
             }
             _ if error.is_stale_metadata() || error.is_retriable() => {
                 partition.step_back(now, leader);
-                if partition.failures >= FAILURES_TOLD {
+                if partition.retry.failures() >= FAILURES_TOLD {
                     let place = Place::Topic(Arc::clone(&name.topic));
                     self.outages.failed(place, now, &format_args!("{name}: {error}"));
                 }
@@ -336,13 +335,12 @@ impl State {
     ) {
         self.refresh.is_running = false;
         if let Err(error) = result {
-            self.refresh.failures += 1;
-            self.refresh.retry_at = now + pause(self.refresh.failures, NODE_BACKOFF_MAX);
+            self.refresh.retry.failed_within(now, NODE_BACKOFF_MAX);
             self.outages.failed(Place::Cluster, now, &error);
             self.fail_unless_retriable(&error);
             return;
         }
-        self.refresh.failures = 0;
+        self.refresh.retry.reset();
         self.outages.end(&Place::Cluster);
         for (name, partition) in &mut self.partitions {
             if partition.is_failed() || !topics.contains(&name.topic) {
@@ -361,17 +359,16 @@ impl State {
 
     fn node_answers(&mut self, id: i32) {
         if let Some(node) = self.nodes.get_mut(&id)
-            && node.failures > 0
+            && node.retry.failures() > 0
         {
-            node.failures = 0;
+            node.retry.reset();
             self.outages.end(&Place::Node(id));
         }
     }
 
     fn node_failed(&mut self, now: Duration, id: i32, error: &TransportError) {
         let node = self.nodes.entry(id).or_default();
-        node.failures += 1;
-        node.retry_at = now + pause(node.failures, NODE_BACKOFF_MAX);
+        node.retry.failed_within(now, NODE_BACKOFF_MAX);
         for partition in self.partitions.values_mut() {
             partition.is_stale |= partition.leader.is_some_and(|leader| leader.node == id);
         }
@@ -390,8 +387,7 @@ impl State {
 impl Partition {
     /// Lets go of the leader, for the one that the broker names or until the cluster was asked.
     fn step_back(&mut self, now: Duration, named: Option<Leader>) {
-        self.retry_at = now + pause(self.failures, BACKOFF_MAX);
-        self.failures += 1;
+        self.retry.failed_lightly(now, BACKOFF_MAX);
         self.suspect = self.leader.take();
         self.leader = named.filter(|named| self.believes(named));
         self.is_stale = self.leader.is_none();
@@ -410,8 +406,7 @@ impl Partition {
         cluster: &dyn Cluster,
         outages: &mut Outages,
     ) {
-        self.failures += 1;
-        self.retry_at = now + pause(self.failures, BACKOFF_MAX);
+        self.retry.failed_within(now, BACKOFF_MAX);
         self.is_stale = true;
         let count = cluster.partition_count(&name.topic);
         let missing = match cluster.topic_error(&name.topic) {
@@ -430,7 +425,7 @@ impl Partition {
             error => {
                 self.missing_since = None;
                 let error = error.unwrap_or(ErrorCode::LEADER_NOT_AVAILABLE);
-                if self.failures >= FAILURES_TOLD {
+                if self.retry.failures() >= FAILURES_TOLD {
                     let place = Place::Topic(Arc::clone(&name.topic));
                     outages.failed(place, now, &format_args!("{name}: {error}"));
                 }

@@ -63,7 +63,7 @@ impl State {
     /// The cluster was asked for topics.
     pub(super) fn refreshed(&mut self, now: Duration, result: Result<(), TransportError>) {
         self.refresh.is_running = false;
-        self.refresh.backoff.failed(now);
+        self.refresh.retry.failed(now);
         self.refresh.error = result.err();
         if let Some(error) = self.refresh.error.as_ref().map(ToString::to_string) {
             self.warn(now, || error);
@@ -111,10 +111,10 @@ impl State {
         let state = self.nodes.entry(node).or_default();
         state.requests = state.requests.saturating_sub(1);
         if is_ok {
-            state.backoff.reset();
-        } else if state.backoff.is_over(now) {
+            state.retry.reset();
+        } else if state.retry.is_due(now) {
             // Several requests that fail together are one failure.
-            state.backoff.failed(now);
+            state.retry.failed(now);
         }
     }
 
@@ -191,7 +191,7 @@ impl State {
             // Epochs grow, so that nodes that name each other are not asked in circles.
             Some(leader) => slot.hint = Some(leader),
             None => {
-                slot.backoff.failed(now);
+                slot.retry.failed(now);
                 self.warn_about(now, id, answer);
             }
         }
@@ -213,7 +213,7 @@ impl State {
         }
         head.stamp = None;
         slot.error = Some(told(answer));
-        slot.backoff.failed(now);
+        slot.retry.failed(now);
         self.leave_sequence(id);
     }
 
@@ -282,7 +282,7 @@ impl State {
             head.maybe_written = true;
         }
         slot.error = Some("a broker's response left it out".to_owned());
-        slot.backoff.failed(now);
+        slot.retry.failed(now);
     }
 
     fn unanswered(&mut self, now: Duration, id: usize, error: &TransportError) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::backoff::Backoff;
+use crate::backoff::Retry;
 
 /// What a partition's log keeps sequence numbers under.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub(super) struct Identity {
     /// A batch cannot be sent without.
     pub(super) is_wanted: bool,
     pub(super) is_asking: bool,
-    pub(super) backoff: Backoff,
+    pub(super) retry: Retry,
     /// Since when the cluster cannot be asked for a reason that a pause does not mend.
     pub(super) refused_since: Option<Duration>,
     /// Why there is no id yet.
@@ -43,7 +43,7 @@ impl Identity {
 
     /// True once: when the cluster is to be asked for an id.
     pub(super) fn is_due(&mut self, now: Duration) -> bool {
-        let is_due = self.is_wanted && !self.is_asking && self.backoff.is_over(now);
+        let is_due = self.is_wanted && !self.is_asking && self.retry.is_due(now);
         self.is_asking |= is_due;
         is_due
     }
@@ -55,7 +55,7 @@ impl Identity {
 
     pub(super) fn failed(&mut self, now: Duration, why: String) {
         self.is_asking = false;
-        self.backoff.failed(now);
+        self.retry.failed(now);
         self.error = Some(why);
     }
 }
@@ -95,6 +95,6 @@ mod tests {
         assert!(identity.is_due(Duration::ZERO));
         identity.failed(Duration::ZERO, "no broker".to_owned());
         assert!(!identity.is_due(Duration::ZERO));
-        assert!(identity.is_due(identity.backoff.until()));
+        assert!(identity.is_due(identity.retry.at()));
     }
 }

@@ -86,7 +86,7 @@ impl State {
         if self.identity.is_due(now) {
             plan.identify = true;
         } else if self.identity.is_wanted && !self.identity.is_asking {
-            plan.wake(self.identity.backoff.until());
+            plan.wake(self.identity.retry.at());
         }
         self.plan_refresh(now, &mut plan);
         plan
@@ -110,12 +110,12 @@ impl State {
             return;
         }
         if refresh.wanted.is_empty() {
-            refresh.backoff.reset();
-        } else if refresh.backoff.is_over(now) {
+            refresh.retry.reset();
+        } else if refresh.retry.is_due(now) {
             refresh.is_running = true;
             plan.refresh = std::mem::take(&mut refresh.wanted).into_iter().collect();
         } else {
-            plan.wake(refresh.backoff.until());
+            plan.wake(refresh.retry.at());
         }
     }
 
@@ -132,15 +132,15 @@ impl State {
         if slot.queue.is_empty() {
             return;
         }
-        if !slot.backoff.is_over(now) {
-            return plan.wake(slot.backoff.until());
+        if !slot.retry.is_due(now) {
+            return plan.wake(slot.retry.at());
         }
         // Asked for before there is a leader, so that the first batch waits for both at once.
         let is_stamped = self.stamp(id);
         let Some(node) = self.leader(id, now, cluster) else { return };
         let state = self.nodes.entry(node).or_default();
-        if !state.backoff.is_over(now) {
-            return plan.wake(state.backoff.until());
+        if !state.retry.is_due(now) {
+            return plan.wake(state.retry.at());
         }
         let size = self.slots[id].queue.front().map_or(0, |head| head.batch.size());
         let is_full = loads

@@ -7,8 +7,8 @@ use streams_core::{
     broker::{SendTicket, TopicPartition},
 };
 
-use super::{backoff::Backoff, identity::ProducerId};
-use crate::transport::Leader;
+use super::identity::ProducerId;
+use crate::{backoff::Retry, transport::Leader};
 
 /// How long a condition that a pause does not usually mend is borne: a topic that was just made is
 /// unknown for a moment, and a broker that starts or stops may refuse a connection's security.
@@ -61,7 +61,7 @@ pub(super) struct Slot {
     /// Under which id and epoch its sequence numbers count.
     pub(super) identity: Option<ProducerId>,
     pub(super) next_sequence: i32,
-    pub(super) backoff: Backoff,
+    pub(super) retry: Retry,
     pub(super) lasting: Option<(Lasting, Duration)>,
     /// The leader that a node named which is it no more.
     pub(super) hint: Option<Leader>,
@@ -82,7 +82,7 @@ impl Slot {
             is_active: false,
             identity: None,
             next_sequence: 0,
-            backoff: Backoff::default(),
+            retry: Retry::default(),
             lasting: None,
             hint: None,
             leader_epoch: -1,

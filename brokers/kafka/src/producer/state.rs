@@ -21,11 +21,10 @@ use streams_core::{
 };
 
 use super::{
-    backoff::Backoff,
     identity::Identity,
     slot::{Flight, Pending, Slot},
 };
-use crate::{outage::Outage, transport::TransportError};
+use crate::{backoff::Retry, outage::Outage, transport::TransportError};
 
 /// How much memory batches without acknowledgement take before [`State::has_room`] says no.
 const MEMORY_MAX: usize = 64 << 20;
@@ -65,7 +64,7 @@ pub(super) struct State {
 #[derive(Debug, Default)]
 pub(super) struct NodeState {
     pub(super) requests: usize,
-    pub(super) backoff: Backoff,
+    pub(super) retry: Retry,
 }
 
 /// Topics whose leaders are asked for.
@@ -73,7 +72,7 @@ pub(super) struct NodeState {
 pub(super) struct Refresh {
     pub(super) wanted: BTreeSet<Arc<str>>,
     pub(super) is_running: bool,
-    pub(super) backoff: Backoff,
+    pub(super) retry: Retry,
     /// Why the last one failed.
     pub(super) error: Option<TransportError>,
 }
@@ -214,7 +213,7 @@ impl State {
     pub(super) fn written_head(&mut self, id: usize, base: i64) {
         let Some(ticket) = self.pop(id) else { return };
         let slot = &mut self.slots[id];
-        slot.backoff.reset();
+        slot.retry.reset();
         slot.error = None;
         let base = *slot.first_base.get_or_insert(base);
         if slot.queue.front().is_none_or(|next| next.ticket != ticket) {
@@ -240,7 +239,7 @@ impl State {
         }
         let slot = &mut self.slots[id];
         slot.first_base = None;
-        slot.backoff.reset();
+        slot.retry.reset();
         self.acks.push(Ack { ticket, partition: slot.partition.clone(), result: Err(error) });
     }
 
