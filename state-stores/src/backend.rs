@@ -123,6 +123,7 @@ pub trait Backend: Send + Sync + Debug {
     fn approximate_entries(&self, store: StoreId) -> Result<u64, StoreError>;
 
     /// Replaces the entries of `run`'s keys, past the path of single writes: what restoring uses.
+    /// What that leaves to be tidied up may wait for the next [`Backend::flush`].
     ///
     /// # Errors
     /// When the run is out of order, or the database cannot be written.
@@ -132,14 +133,6 @@ pub trait Backend: Send + Sync + Debug {
             batch.write(store, key, value);
         }
         self.write(&mut batch)
-    }
-
-    /// Says that no run will be ingested for a while: from now on reads prevail.
-    ///
-    /// # Errors
-    /// When the database cannot be written, or was closed.
-    fn end_ingestion(&self) -> Result<(), StoreError> {
-        Ok(())
     }
 
     /// Makes all that was written durable, offsets never ahead of data.

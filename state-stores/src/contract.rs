@@ -172,7 +172,7 @@ fn sorted_runs_replace(backend: &dyn Backend) -> Result<(), StoreError> {
     let run = [(&b"b"[..], None), (b"c", Some(&b"2"[..])), (b"d", Some(b"2"))];
     backend.ingest(A, &mut run.into_iter())?;
     backend.ingest(A, &mut std::iter::empty())?;
-    backend.end_ingestion()?;
+    backend.flush()?;
     let expected = [entry(b"a", b"1"), entry(b"c", b"2"), entry(b"d", b"2")];
     assert_eq!(entries(backend, A)?, expected);
     Ok(())

@@ -113,6 +113,17 @@ impl RocksBackend {
         }
     }
 
+    fn flush_tables(&self) -> Result<(), StoreError> {
+        let opened = self.opened()?;
+        let mut families = vec![opened.family(OFFSETS)?];
+        for store in 0..self.families.len() {
+            families.push(opened.store(StoreId(store))?);
+        }
+        let mut options = FlushOptions::default();
+        options.set_wait(true);
+        opened.flush_cfs_opt(&families, &options).map_err(|error| self.failed("flush", error))
+    }
+
     /// Says for all stores how many files may overlap before they are merged.
     fn merge_from(&self, files: &[(&str, &str)]) -> Result<(), StoreError> {
         let opened = self.opened()?;
@@ -339,26 +350,16 @@ impl Backend for RocksBackend {
         opened.ingest_external_file_cf_opts(family, &options, vec![file]).map_err(failed)
     }
 
-    fn end_ingestion(&self) -> Result<(), StoreError> {
-        if !self.is_ingesting.swap(false, Ordering::Relaxed) {
-            return Ok(());
-        }
-        self.merge_from(options::FEW_FILES)
-    }
-
     fn flush(&self) -> Result<(), StoreError> {
-        let opened = self.opened()?;
-        let mut families = vec![opened.family(OFFSETS)?];
-        for store in 0..self.families.len() {
-            families.push(opened.store(StoreId(store))?);
+        self.flush_tables()?;
+        match self.is_ingesting.swap(false, Ordering::Relaxed) {
+            true => self.merge_from(options::FEW_FILES),
+            false => Ok(()),
         }
-        let mut options = FlushOptions::default();
-        options.set_wait(true);
-        opened.flush_cfs_opt(&families, &options).map_err(|error| self.failed("flush", error))
     }
 
     fn close(&self) -> Result<(), StoreError> {
-        let flushed = match self.flush() {
+        let flushed = match self.flush_tables() {
             Err(StoreError::Closed { .. }) => return Ok(()),
             flushed => flushed,
         };

@@ -31,7 +31,7 @@ impl MemoryPart {
     pub(super) const ALL: [Self; 6] =
         [Self::Stores, Self::Cache, Self::Staged, Self::Fetched, Self::Unsent, Self::Restore];
 
-    /// So many of 64 parts of what record caches leave. The 18 that are missing are for what nobody
+    /// So many of 64 parts of what record caches leave. The 19 that are missing are for what nobody
     /// counts: copies of what is being committed, batches on their way between the broker's client and a task, buffers kept for
     /// reuse, the rooms of the allocator.
     const fn shares(self) -> usize {
@@ -43,7 +43,7 @@ impl MemoryPart {
             // A thread works off a few batches while the next ones come.
             Self::Fetched => 8,
             // Many round trips of any broker.
-            Self::Unsent => 2,
+            Self::Unsent => 1,
             // Larger runs make larger sorted files. Used while tasks come, not later.
             Self::Restore => 8,
             // What was reserved, see `MemoryLedger::share`.

@@ -13,7 +13,7 @@ const INSERT_WITH_HINT: &str = "memtable_insert_with_hint_prefix_extractor=rocks
 /// How many files may overlap before they are merged: each get may have to look into all of them.
 /// RocksDB's default.
 pub(super) const FEW_FILES: &[(&str, &str)] = &[("level0_file_num_compaction_trigger", "4")];
-/// The same while sorted runs come in: they are merged less often.
+/// The same from the first sorted run to the next flush: they are merged less often.
 pub(super) const MANY_FILES: &[(&str, &str)] = &[("level0_file_num_compaction_trigger", "16")];
 
 /// Of a database.
