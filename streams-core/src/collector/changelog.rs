@@ -44,7 +44,7 @@ impl ChangelogBuffer {
 
     /// The bytes of the batch being filled.
     pub(super) fn bytes(&self) -> usize {
-        if self.filling.is_empty() { 0 } else { self.filling.estimated_size() }
+        self.filling.estimated_size()
     }
 
     /// Moves full batches into `out`, and the one being filled if `everything` is asked for. Takes

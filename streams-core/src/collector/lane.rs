@@ -63,8 +63,7 @@ impl Lane {
     }
 
     pub(super) fn unsent_bytes(&self) -> usize {
-        let filling = if self.filling.is_empty() { 0 } else { self.filling.estimated_size() };
-        filling + self.full.iter().map(BatchBuilder::estimated_size).sum::<usize>()
+        self.full.iter().chain([&self.filling]).map(BatchBuilder::estimated_size).sum()
     }
 
     pub(super) fn has_unsent(&self) -> bool {

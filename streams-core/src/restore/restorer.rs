@@ -267,8 +267,8 @@ impl Restorer {
         Ok(logs)
     }
 
-    /// Makes a store ready; whether it was emptied, because its files are laid out for another
-    /// retention. Then its changelog has to be read from the beginning.
+    /// Makes a store ready; whether it was emptied, because its entries do not lie as the retention
+    /// asks. Then its changelog has to be read from the beginning.
     fn prepare(
         &self,
         changelog: &ChangelogToRead,
@@ -279,7 +279,7 @@ impl Restorer {
         let is_anew = changelog.restore.prepare(&**backend, store, &mut batch)?;
         let partition = &changelog.partition;
         if is_anew {
-            tracing::info!(changelog = %partition, "the retention has changed: restoring the store anew");
+            tracing::info!(changelog = %partition, "the entries do not lie as the retention asks: restoring the store anew");
             let before_first = self.offset(partition, OffsetSpec::Earliest)? - 1;
             batch.set_offset(&partition.topic, partition.partition, before_first);
         }

@@ -59,8 +59,10 @@ impl StreamThread {
             BrokerErrorKind::OffsetOutOfRange => self.reset_position(partition, error, now),
             _ => {
                 let error = fetch_error(&format!("{partition} cannot be read"), error);
-                let task = self.readers.get(partition);
-                Err(task.map_or(error.clone(), |task| error.in_task(*task)))
+                Err(match self.readers.get(partition) {
+                    Some(task) => error.in_task(*task),
+                    None => error,
+                })
             }
         }
     }
